@@ -1,0 +1,360 @@
+//! The equations of the cell, written once for every scalar: volumes, faces between them, foils at the ends.
+//!
+//! The right-hand side and its Jacobian are both put together from the same three kinds of terms: what happens
+//! inside a block (a volume and the foil that touches it), at a face between two blocks, and in the chain as a whole.
+
+use super::layout::Design;
+use super::layout::Electrode;
+use super::layout::Layout;
+use super::layout::Region;
+use crate::mechanism::Chemistry;
+use crate::mechanism::DISSOLVED_MAX;
+use crate::mechanism::Mechanism;
+use crate::mechanism::NodeView;
+use crate::mechanism::ParameterId;
+use crate::numerics::scalar::Scalar;
+use crate::units::FARADAY_C_PER_MOL;
+
+/// Least porosity, reached smoothly however much solid is deposited (1). SPEC section 3.
+const POROSITY_MIN: f64 = 0.02;
+/// Smoothing of that floor (1).
+const POROSITY_SMOOTHING: f64 = 1e-6;
+/// Floor of concentrations under a logarithm (mol m⁻³).
+const CONCENTRATION_FLOOR: f64 = 1e-6;
+/// Floor of the carrier at the foil under the square root (mol m⁻³).
+const FOIL_CONCENTRATION_FLOOR: f64 = 1e-9;
+/// Smoothing of |i| in the thinning of the film (A² m⁻⁴).
+const FOIL_CURRENT_SMOOTHING: f64 = 1e-12;
+
+/// What a volume shows to its neighbours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VolumeView<S> {
+    /// Concentrations of the dissolved species (mol m⁻³).
+    pub(super) concentrations: [S; DISSOLVED_MAX],
+    /// Half its width over its transport factor τ = ε^b (m).
+    pub(super) half_path: S,
+    /// Logarithm of the carrier's concentration, floored.
+    pub(super) ln_carrier: S,
+    /// Potential difference electrode − electrolyte (V); zero in the separator.
+    pub(super) potential: S,
+}
+
+impl VolumeView<f64> {
+    /// The same view as constants of another scalar.
+    pub(super) fn lift<S: Scalar>(&self) -> VolumeView<S> {
+        VolumeView {
+            concentrations: self.concentrations.map(S::constant),
+            half_path: S::constant(self.half_path),
+            ln_carrier: S::constant(self.ln_carrier),
+            potential: S::constant(self.potential),
+        }
+    }
+}
+
+/// What passes a face, positive from left to right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FaceFlux<S> {
+    /// Fluxes of the dissolved species (mol m⁻² s⁻¹).
+    pub(super) species: [S; DISSOLVED_MAX],
+    /// Ionic current density (A m⁻²).
+    pub(super) ionic_current: S,
+    /// Fall of the electrolyte's potential across the face (V).
+    pub(super) drop: S,
+}
+
+/// The cell's equations with the values of one set of parameters.
+#[derive(Clone, Debug)]
+pub(super) struct Physics<S> {
+    pub(super) chemistry: Chemistry<S>,
+    separator_width: S,
+    thickness: S,
+    left_width: S,
+    right_width: S,
+    separator_porosity: S,
+    separator_factor: S,
+    frame_porosity: S,
+    bruggeman: S,
+    electronic_conductivity: S,
+    series_resistance: S,
+    capacitance: S,
+    conductivity: S,
+    transference: S,
+    /// γ = χ(1 − t₊)RT/F (V).
+    diffusion_potential: S,
+    wetting_time: S,
+    coated_area: S,
+}
+
+impl<S: Scalar> Physics<S> {
+    pub(super) fn new(mechanism: &Mechanism, values: &[S], design: &Design) -> Self {
+        let at = |id: ParameterId| values[id.index()];
+        let roles = mechanism.roles();
+        let chemistry = Chemistry::new(mechanism, values);
+        let thickness = at(roles.loading) / at(roles.active_density);
+        let porosity = at(roles.separator_porosity);
+        let transference = at(roles.transference);
+        Self {
+            separator_width: at(roles.separator_thickness) / design.n_separator as f64,
+            left_width: thickness / design.left.n_volumes() as f64,
+            right_width: thickness / design.right.n_volumes() as f64,
+            thickness,
+            separator_porosity: porosity,
+            separator_factor: porosity.pow(at(roles.bruggeman)),
+            frame_porosity: at(roles.frame_porosity),
+            bruggeman: at(roles.bruggeman),
+            electronic_conductivity: at(roles.electronic_conductivity),
+            series_resistance: at(roles.series_resistance),
+            capacitance: at(roles.capacitance) * at(roles.active_area),
+            conductivity: at(roles.conductivity),
+            diffusion_potential: at(roles.diffusion_factor) * (-transference + 1.0)
+                / chemistry.f_per_v,
+            transference,
+            wetting_time: at(roles.wetting_time),
+            coated_area: at(roles.coated_area),
+            chemistry,
+        }
+    }
+
+    /// Width of a volume (m).
+    pub(super) fn width(&self, layout: &Layout, volume: usize) -> S {
+        match layout.volumes[volume].region {
+            Region::LeftElectrode => self.left_width,
+            Region::Separator => self.separator_width,
+            Region::RightElectrode => self.right_width,
+        }
+    }
+
+    /// Porosity from the amounts of solids, SPEC section 3.
+    pub(super) fn porosity(&self, solids: &[S]) -> S {
+        let mut free = self.frame_porosity - POROSITY_MIN;
+        for (solid, amount) in self.chemistry.solids.iter().zip(solids) {
+            free -= solid.molar_volume * *amount;
+        }
+        (free + (free * free + POROSITY_SMOOTHING).sqrt()) * 0.5 + POROSITY_MIN
+    }
+
+    /// Changes inside a block: reactions in its volume, exchange with the foil that touches it.
+    ///
+    /// `y` and `rate` are the block's states and their rates of change; `drive` is the wetted fraction (1) and the
+    /// cell current density (A m⁻²). Returns what the volume shows to its neighbours and what the block adds to the
+    /// cell voltage (V).
+    #[inline]
+    pub(super) fn block(
+        &self,
+        layout: &Layout,
+        index: usize,
+        y: &[S],
+        (wetted, current): (S, S),
+        rate: &mut [S],
+    ) -> (VolumeView<S>, S) {
+        rate.fill(S::constant(0.0));
+        let first = layout.block(index).start;
+        let start = layout.volumes[index].start - first;
+        let n = layout.n_dissolved;
+        let view = if layout.volumes[index].is_porous() {
+            let end = start + n + layout.n_solids + 2;
+            self.porous_volume(layout, index, &y[start..end], wetted, &mut rate[start..end])
+        } else {
+            self.separator_volume(&y[start..start + n])
+        };
+        let mut voltage = S::constant(0.0);
+        if index == 0 {
+            let (foil, volume) = rate.split_at_mut(start);
+            let terms = (foil, &mut volume[..n]);
+            voltage -= self.electrode(layout.design.left, &y[..start], &view, current, terms);
+        }
+        if index + 1 == layout.volumes.len() {
+            let at = layout.right_foil.start - first;
+            let (volume, foil) = rate.split_at_mut(at);
+            let terms = (foil, &mut volume[start..start + n]);
+            voltage += self.electrode(layout.design.right, &y[at..], &view, -current, terms);
+        }
+        (view, voltage)
+    }
+
+    /// What closes the chain: changes at a foil, and the electrode's potential (V) against the electrolyte in the
+    /// outermost volume's centre. `current` flows into the electrolyte here.
+    #[inline]
+    fn electrode(
+        &self,
+        electrode: Electrode,
+        y: &[S],
+        view: &VolumeView<S>,
+        current: S,
+        (foil, volume): (&mut [S], &mut [S]),
+    ) -> S {
+        match electrode {
+            Electrode::Foil => {
+                self.foil(y, view, current, foil, volume);
+                y[0] + view.half_path / self.conductivity * current
+            }
+            Electrode::CoatedFoil => {
+                self.coated_foil(y, view, current, foil, volume);
+                y[0] + view.half_path / self.conductivity * current
+            }
+            Electrode::Porous { .. } => {
+                let half = self.thickness / electrode.n_volumes() as f64 * 0.5;
+                let resistance = half / self.electronic_conductivity + self.series_resistance;
+                view.potential + resistance * current
+            }
+        }
+    }
+
+    fn separator_volume(&self, y: &[S]) -> VolumeView<S> {
+        let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
+        for (concentration, amount) in concentrations.iter_mut().zip(y) {
+            *concentration = *amount / self.separator_porosity;
+        }
+        VolumeView {
+            ln_carrier: self.ln_carrier(&concentrations),
+            concentrations,
+            half_path: self.separator_width * 0.5 / self.separator_factor,
+            potential: S::constant(0.0),
+        }
+    }
+
+    fn porous_volume(
+        &self,
+        layout: &Layout,
+        index: usize,
+        y: &[S],
+        wetted: S,
+        rate: &mut [S],
+    ) -> VolumeView<S> {
+        let n = layout.n_dissolved;
+        let n_amounts = n + layout.n_solids;
+        let solids = &y[n..n_amounts];
+        let porosity = self.porosity(solids);
+        let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
+        for ((c, amount), species) in concentrations.iter_mut().zip(y).zip(&self.chemistry.dissolved) {
+            *c = *amount / (porosity + species.adsorption);
+        }
+        let potential = y[n_amounts + 1];
+        let node = NodeView {
+            concentrations: &concentrations,
+            solids,
+            coverage: y[n_amounts],
+            potential,
+            wetted,
+        };
+        let (amounts, local) = rate.split_at_mut(n_amounts);
+        let (coverage_rate, electrons) = self.chemistry.react(&node, amounts);
+        local[0] = coverage_rate;
+        local[1] = electrons * FARADAY_C_PER_MOL / self.capacitance;
+        VolumeView {
+            ln_carrier: self.ln_carrier(&concentrations),
+            concentrations,
+            half_path: self.width(layout, index) * 0.5 / porosity.pow(self.bruggeman),
+            potential,
+        }
+    }
+
+    fn ln_carrier(&self, concentrations: &[S; DISSOLVED_MAX]) -> S {
+        let carrier = concentrations[self.chemistry.carrier];
+        carrier.at_least(CONCENTRATION_FLOOR).ln()
+    }
+
+    /// The anode: charge transfer through its film, thinning of the film, reactions with what reaches it.
+    /// `current` flows into the electrolyte here. SPEC section 5.
+    fn foil(
+        &self,
+        y: &[S],
+        view: &VolumeView<S>,
+        current: S,
+        foil: &mut [S],
+        volume: &mut [S],
+    ) {
+        let stripping = &self.chemistry.stripping;
+        let carrier = view.concentrations[self.chemistry.carrier];
+        let (potential, barrier) = (y[0], y[1]);
+        let ratio = carrier.at_least(FOIL_CONCENTRATION_FLOOR) / self.chemistry.carrier_reference;
+        let exchange = stripping.exchange_current_density * (-barrier).exp() * ratio.sqrt();
+        let exponent = self.chemistry.f_per_v * potential * (0.5 * stripping.electrons);
+        let faradaic = exchange * (exponent.exp() - (-exponent).exp());
+        foil[0] = (current - faradaic) / stripping.capacitance;
+        let magnitude = (faradaic * faradaic + FOIL_CURRENT_SMOOTHING).sqrt();
+        foil[1] = -(barrier * magnitude / stripping.activation_charge);
+        let per_charge = 1.0 / (stripping.electrons * FARADAY_C_PER_MOL);
+        volume[self.chemistry.carrier] += faradaic * per_charge / self.separator_width;
+        for shuttle in &self.chemistry.shuttles {
+            let rate = shuttle.rate_constant * view.concentrations[shuttle.reactant];
+            for (species, n) in &shuttle.dissolved {
+                volume[*species] += rate * *n / self.separator_width;
+            }
+            for (film, n) in &shuttle.films {
+                foil[2 + film] += rate * *n;
+            }
+        }
+    }
+
+    /// Catalyst-coated metal: the free cation on the catalyst is the product of stripping. SPEC section 7.
+    fn coated_foil(
+        &self,
+        y: &[S],
+        view: &VolumeView<S>,
+        current: S,
+        foil: &mut [S],
+        volume: &mut [S],
+    ) {
+        let stripping = &self.chemistry.stripping;
+        let desolvation = &self.chemistry.desolvation;
+        let carrier = view.concentrations[self.chemistry.carrier] / self.chemistry.carrier_reference;
+        let (potential, coverage) = (y[0], y[1]);
+        let equilibrium = desolvation.equilibrium_coverage();
+        let exponent = self.chemistry.f_per_v * potential * (0.5 * stripping.electrons);
+        let anodic = (-coverage + 1.0) * desolvation.equilibrium_constant * carrier * exponent.exp();
+        let cathodic = coverage * (-exponent).exp();
+        let faradaic = stripping.exchange_current_density * (anodic - cathodic) / equilibrium;
+        let desolvated = self.coated_area * desolvation.rate(carrier, coverage);
+        foil[0] = (current - faradaic) / stripping.capacitance;
+        let per_charge = 1.0 / (stripping.electrons * FARADAY_C_PER_MOL);
+        foil[1] = (faradaic * per_charge + desolvated)
+            / (self.coated_area * self.chemistry.site_density);
+        volume[self.chemistry.carrier] -= desolvated / self.separator_width;
+    }
+
+    /// What passes the face between two volumes. SPEC sections 4 and 6.
+    #[inline]
+    pub(super) fn face(
+        &self,
+        layout: &Layout,
+        face: usize,
+        (left, right): (&VolumeView<S>, &VolumeView<S>),
+        current: S,
+    ) -> FaceFlux<S> {
+        let path = left.half_path + right.half_path;
+        let resistance = path / self.conductivity;
+        let diffusion = self.diffusion_potential * (right.ln_carrier - left.ln_carrier);
+        let is_inside =
+            layout.volumes[face].is_porous() && layout.volumes[face + 1].is_porous();
+        let ionic_current = if is_inside {
+            let electronic = self.width(layout, face) / self.electronic_conductivity;
+            (right.potential - left.potential + diffusion + electronic * current)
+                / (resistance + electronic)
+        } else {
+            current
+        };
+        let mut species = [S::constant(0.0); DISSOLVED_MAX];
+        for (i, dissolved) in self.chemistry.dissolved.iter().enumerate() {
+            let difference = right.concentrations[i] - left.concentrations[i];
+            species[i] = -(dissolved.diffusivity * difference / path);
+        }
+        let per_charge = 1.0 / (self.chemistry.stripping.electrons * FARADAY_C_PER_MOL);
+        species[self.chemistry.carrier] += self.transference * ionic_current * per_charge;
+        FaceFlux {
+            species,
+            ionic_current,
+            drop: ionic_current * resistance - diffusion,
+        }
+    }
+
+    /// Change of a porous volume's potential per ionic current that leaves it (V m² A⁻¹ s⁻¹).
+    pub(super) fn charging(&self, width: S) -> S {
+        S::constant(1.0) / (width * self.capacitance)
+    }
+
+    /// Rate of change of the wetted fraction (s⁻¹).
+    pub(super) fn wetting(&self, wetted: S) -> S {
+        (-wetted + 1.0) / self.wetting_time
+    }
+}

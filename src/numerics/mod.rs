@@ -1,0 +1,5 @@
+//! Numerical methods that know no battery: scalars, stiff integration, linear algebra, least squares, statistics.
+
+pub mod bordered;
+pub mod scalar;
+pub mod stiff;

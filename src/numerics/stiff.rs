@@ -1,0 +1,515 @@
+//! Time integration of stiff systems: diffsol's variable-order BDF over our bordered block solver.
+
+use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+
+use diffsol::{
+    Bdf, ConstantOp, LinearOp, NalgebraContext, NalgebraMat, NalgebraVec, NonLinearOp,
+    NonLinearOpJacobian, OdeBuilder, OdeEquations, OdeEquationsRef, OdeSolverMethod,
+    OdeSolverProblem, OdeSolverState, OdeSolverStopReason, Op, UnitCallable, Vector,
+};
+use diffsol::Matrix as _;
+use diffsol::MatrixCommon as _;
+use diffsol::VectorCommon as _;
+use diffsol_la::error::LaError;
+use thiserror::Error;
+
+use super::bordered::BlockShape;
+use super::bordered::BorderedLu;
+
+type Matrix = NalgebraMat<f64>;
+type State = NalgebraVec<f64>;
+
+/// Steps that one call may take before it counts as stuck; a hard half cycle needs about a thousand.
+const STEPS_MAX: usize = 200_000;
+
+/// A system dy/dt = f(t, y), whose last equations may be algebraic (0 = f).
+pub trait StiffSystem {
+    /// Number of unknowns, algebraic ones included.
+    fn n_unknowns(&self) -> usize;
+    /// Number of algebraic equations, at the end.
+    fn n_algebraic(&self) -> usize;
+    /// Writes f(t, y) into `rate`.
+    fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]);
+    /// Writes ∂f/∂y into `jacobian`, column-major; it comes filled with zeros.
+    fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut [f64]);
+    /// A function whose change of sign ends the integration, if there is one.
+    fn event(&self, time_s: f64, y: &[f64]) -> f64;
+    /// Whether [`Self::event`] is watched.
+    fn has_event(&self) -> bool;
+    /// The structure of the Jacobian.
+    fn shape(&self) -> &BlockShape;
+}
+
+/// Error tolerances of the integration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tolerances {
+    /// Relative tolerance of every unknown (1).
+    pub relative: f64,
+    /// Absolute tolerance of each unknown, in its own unit.
+    pub absolute: Vec<f64>,
+}
+
+/// Why an integration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The end time was reached.
+    Time,
+    /// The event function changed its sign.
+    Event,
+}
+
+/// Where an integration ended.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Why it ended.
+    pub end: End,
+    /// When (s), counted from the start of this integration.
+    pub time_s: f64,
+    /// The unknowns there.
+    pub y: Vec<f64>,
+    /// The work it took.
+    pub work: Work,
+}
+
+/// The work that an integration took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Accepted steps.
+    pub steps: usize,
+    /// Evaluations of the Jacobian.
+    pub jacobians: usize,
+    /// Newton iterations.
+    pub iterations: usize,
+    /// Factorisations of the Newton matrix.
+    pub factorisations: usize,
+}
+
+/// An integration that could not be finished.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("the integration stopped at {time_s} s: {reason}")]
+pub struct StiffFailure {
+    /// When it stopped (s), counted from the start of this integration.
+    pub time_s: f64,
+    /// What the integrator said.
+    pub reason: String,
+}
+
+/// One accepted step, handed to the observer: its end and the solution inside.
+pub struct StepView<'a> {
+    /// Start of the step (s).
+    pub from_s: f64,
+    /// End of the step (s), or the event or end time if that lies inside.
+    pub to_s: f64,
+    interpolate: &'a dyn Fn(f64) -> Option<Vec<f64>>,
+}
+
+impl StepView<'_> {
+    /// The unknowns at a time inside the step, from the integrator's own polynomial.
+    pub fn at(&self, time_s: f64) -> Option<Vec<f64>> {
+        (self.interpolate)(time_s)
+    }
+}
+
+/// Integrates `system` from `start` at time zero to `duration_s` or to its event, and shows every step.
+///
+/// # Errors
+/// If the step size vanishes, the solution stops being finite or the integrator gives up otherwise.
+pub fn integrate<Y: StiffSystem>(
+    system: &Y,
+    start: &[f64],
+    duration_s: f64,
+    tolerances: &Tolerances,
+    observe: &mut dyn FnMut(&StepView<'_>),
+) -> Result<Arrival, StiffFailure> {
+    if duration_s <= 0.0 {
+        return Ok(Arrival {
+            end: End::Time,
+            time_s: 0.0,
+            y: start.to_vec(),
+            work: Work::default(),
+        });
+    }
+    let reached = Cell::new(0.0);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        run(system, start, duration_s, tolerances, observe, &reached)
+    }));
+    let fail = |reason: String| StiffFailure {
+        time_s: reached.get(),
+        reason,
+    };
+    match outcome {
+        Ok(result) => result.map_err(fail),
+        Err(_) => Err(fail("the integrator panicked".to_owned())),
+    }
+}
+
+fn run<Y: StiffSystem>(
+    system: &Y,
+    start: &[f64],
+    duration_s: f64,
+    tolerances: &Tolerances,
+    observe: &mut dyn FnMut(&StepView<'_>),
+    reached: &Cell<f64>,
+) -> Result<Arrival, String> {
+    let problem = problem(system, start, tolerances)?;
+    let state = first_state(&problem, duration_s)?;
+    let solver = NewtonSolver::new(system.shape());
+    let mut bdf: Bdf<'_, _, NewtonSolver> =
+        Bdf::new(&problem, state, solver).map_err(|error| error.to_string())?;
+    bdf.set_stop_time(duration_s)
+        .map_err(|error| error.to_string())?;
+    for _ in 0..STEPS_MAX {
+        let from_s = bdf.state().t;
+        let stop = bdf.step().map_err(|error| error.to_string())?;
+        let (end, to_s) = match stop {
+            OdeSolverStopReason::InternalTimestep => (None, bdf.state().t),
+            OdeSolverStopReason::TstopReached => (Some(End::Time), bdf.state().t),
+            OdeSolverStopReason::RootFound(time_s, _) => (Some(End::Event), time_s),
+        };
+        reached.set(to_s);
+        if !bdf.state().y.inner().iter().all(|x| x.is_finite()) {
+            return Err("the solution is not finite".to_owned());
+        }
+        let interpolate = |time_s: f64| {
+            let values = bdf.interpolate(time_s).ok()?;
+            Some(values.inner().as_slice().to_vec())
+        };
+        observe(&StepView {
+            from_s,
+            to_s,
+            interpolate: &interpolate,
+        });
+        if let Some(end) = end {
+            let y = interpolate(to_s).ok_or("no solution at the end of the step")?;
+            let work = work(&bdf, &problem.eqn);
+            return Ok(Arrival {
+                end,
+                time_s: to_s,
+                y,
+                work,
+            });
+        }
+    }
+    Err(format!("no end after {STEPS_MAX} steps"))
+}
+
+fn problem<'a, Y: StiffSystem>(
+    system: &'a Y,
+    start: &'a [f64],
+    tolerances: &Tolerances,
+) -> Result<OdeSolverProblem<Equations<'a, Y>>, String> {
+    let equations = Equations {
+        system,
+        start,
+        context: NalgebraContext::default(),
+        jacobians: Cell::new(0),
+    };
+    let mut problem = OdeBuilder::<Matrix>::new()
+        .rtol(tolerances.relative)
+        .atol(tolerances.absolute.clone())
+        .build_from_eqn(equations)
+        .map_err(|error| error.to_string())?;
+    let options = &mut problem.ode_options;
+    // Its default of 50 counts over the whole integration, and a normal discharge comes close.
+    options.max_nonlinear_solver_failures = STEPS_MAX;
+    options.max_timestep_growth = Some(10.0);
+    options.min_timestep_growth = Some(1.3);
+    Ok(problem)
+}
+
+/// A consistent first state; `start` already satisfies the algebraic equations.
+fn first_state<Y: StiffSystem>(
+    problem: &OdeSolverProblem<Equations<'_, Y>>,
+    duration_s: f64,
+) -> Result<diffsol::BdfState<State>, String> {
+    let mut state = diffsol::BdfState::<State>::new_without_initialise(problem)
+        .map_err(|error| error.to_string())?;
+    state.set_step_size(problem.h0, &problem.atol, problem.rtol, &problem.eqn, 1);
+    let parts = state.as_mut();
+    *parts.h = parts.h.min(duration_s * 0.1);
+    Ok(state)
+}
+
+fn work<Y: StiffSystem>(
+    bdf: &Bdf<'_, Equations<'_, Y>, NewtonSolver>,
+    equations: &Equations<'_, Y>,
+) -> Work {
+    let statistics = bdf.get_statistics();
+    Work {
+        steps: statistics.number_of_steps,
+        jacobians: equations.jacobians.get(),
+        iterations: statistics.number_of_nonlinear_solver_iterations,
+        factorisations: statistics.number_of_linear_solver_setups,
+    }
+}
+
+/// A [`StiffSystem`] in the shape that diffsol asks for.
+struct Equations<'s, Y> {
+    system: &'s Y,
+    start: &'s [f64],
+    context: NalgebraContext,
+    jacobians: Cell<usize>,
+}
+
+/// diffsol asks for its operators one by one; each is a view of the same equations.
+struct RateOp<'a, 's, Y>(&'a Equations<'s, Y>);
+struct MassOp<'a, 's, Y>(&'a Equations<'s, Y>);
+struct EventOp<'a, 's, Y>(&'a Equations<'s, Y>);
+struct StartOp<'a, 's, Y>(&'a Equations<'s, Y>);
+
+macro_rules! operator {
+    ($name:ty, $field:tt, $n_out:expr) => {
+        impl<Y: StiffSystem> Op for $name {
+            type T = f64;
+            type V = State;
+            type M = Matrix;
+            type C = NalgebraContext;
+            fn context(&self) -> &NalgebraContext {
+                &self.$field.context
+            }
+            fn nstates(&self) -> usize {
+                self.$field.system.n_unknowns()
+            }
+            fn nout(&self) -> usize {
+                let n_out: fn(&Y) -> usize = $n_out;
+                n_out(self.$field.system)
+            }
+            fn nparams(&self) -> usize {
+                0
+            }
+        }
+    };
+}
+
+impl<Y: StiffSystem> Op for Equations<'_, Y> {
+    type T = f64;
+    type V = State;
+    type M = Matrix;
+    type C = NalgebraContext;
+    fn context(&self) -> &NalgebraContext {
+        &self.context
+    }
+    fn nstates(&self) -> usize {
+        self.system.n_unknowns()
+    }
+    fn nout(&self) -> usize {
+        self.system.n_unknowns()
+    }
+    fn nparams(&self) -> usize {
+        0
+    }
+}
+operator!(RateOp<'_, '_, Y>, 0, |system| system.n_unknowns());
+operator!(MassOp<'_, '_, Y>, 0, |system| system.n_unknowns());
+operator!(StartOp<'_, '_, Y>, 0, |system| system.n_unknowns());
+operator!(EventOp<'_, '_, Y>, 0, |_| 1);
+
+impl<Y: StiffSystem> NonLinearOp for RateOp<'_, '_, Y> {
+    fn call_inplace(&self, y: &State, time_s: f64, rate: &mut State) {
+        let system = self.0.system;
+        system.rate(time_s, y.inner().as_slice(), rate.inner_mut().as_mut_slice());
+    }
+}
+
+impl<Y: StiffSystem> NonLinearOpJacobian for RateOp<'_, '_, Y> {
+    fn jac_mul_inplace(&self, y: &State, time_s: f64, v: &State, product: &mut State) {
+        let n = self.0.system.n_unknowns();
+        let mut jacobian = Matrix::zeros(n, n, self.0.context);
+        self.jacobian_inplace(y, time_s, &mut jacobian);
+        jacobian.gemv(1.0, v, 0.0, product);
+    }
+    fn jacobian_inplace(&self, y: &State, time_s: f64, jacobian: &mut Matrix) {
+        self.0.jacobians.set(self.0.jacobians.get() + 1);
+        let entries = jacobian.inner_mut().as_mut_slice();
+        entries.fill(0.0);
+        self.0
+            .system
+            .jacobian(time_s, y.inner().as_slice(), entries);
+    }
+}
+
+impl<Y: StiffSystem> LinearOp for MassOp<'_, '_, Y> {
+    fn gemv_inplace(&self, x: &State, _time_s: f64, beta: f64, y: &mut State) {
+        let n_differential = self.0.system.n_unknowns() - self.0.system.n_algebraic();
+        let values = y.inner_mut().as_mut_slice();
+        let (differential, algebraic) = values.split_at_mut(n_differential);
+        for (y, x) in differential.iter_mut().zip(x.inner().as_slice()) {
+            *y = x + beta * *y;
+        }
+        for y in algebraic {
+            *y *= beta;
+        }
+    }
+    fn matrix_inplace(&self, _time_s: f64, mass: &mut Matrix) {
+        let n = self.0.system.n_unknowns();
+        let entries = mass.inner_mut().as_mut_slice();
+        entries.fill(0.0);
+        for i in 0..n - self.0.system.n_algebraic() {
+            entries[i * n + i] = 1.0;
+        }
+    }
+}
+
+impl<Y: StiffSystem> NonLinearOp for EventOp<'_, '_, Y> {
+    fn call_inplace(&self, y: &State, time_s: f64, value: &mut State) {
+        let event = self.0.system.event(time_s, y.inner().as_slice());
+        value.inner_mut().as_mut_slice()[0] = event;
+    }
+}
+
+impl<Y: StiffSystem> ConstantOp for StartOp<'_, '_, Y> {
+    fn call_inplace(&self, _time_s: f64, y: &mut State) {
+        y.inner_mut().as_mut_slice().copy_from_slice(self.0.start);
+    }
+}
+
+impl<'a, 's, Y: StiffSystem> OdeEquationsRef<'a> for Equations<'s, Y> {
+    type Mass = MassOp<'a, 's, Y>;
+    type Rhs = RateOp<'a, 's, Y>;
+    type Root = EventOp<'a, 's, Y>;
+    type Init = StartOp<'a, 's, Y>;
+    type Out = UnitCallable<Matrix>;
+    type Reset = UnitCallable<Matrix>;
+}
+
+impl<'s, Y: StiffSystem> OdeEquations for Equations<'s, Y> {
+    fn rhs(&self) -> RateOp<'_, 's, Y> {
+        RateOp(self)
+    }
+    fn mass(&self) -> Option<MassOp<'_, 's, Y>> {
+        (self.system.n_algebraic() > 0).then_some(MassOp(self))
+    }
+    fn root(&self) -> Option<EventOp<'_, 's, Y>> {
+        self.system.has_event().then_some(EventOp(self))
+    }
+    fn init(&self) -> StartOp<'_, 's, Y> {
+        StartOp(self)
+    }
+    fn set_params(&mut self, _parameters: &State) {}
+    fn get_params(&self, _parameters: &mut State) {}
+}
+
+/// Our bordered block factorisation in the shape that diffsol's Newton iteration asks for.
+struct NewtonSolver {
+    lu: BorderedLu<f64>,
+    matrix: Option<Matrix>,
+}
+
+impl NewtonSolver {
+    fn new(shape: &BlockShape) -> Self {
+        Self {
+            lu: BorderedLu::new(shape),
+            matrix: None,
+        }
+    }
+}
+
+impl Default for NewtonSolver {
+    fn default() -> Self {
+        Self::new(&BlockShape::new(&[], 0))
+    }
+}
+
+impl diffsol_la::LinearSolver<Matrix> for NewtonSolver {
+    fn set_sparsity<C>(&mut self, operator: &C)
+    where
+        C: diffsol_la::LinearOp<V = State, T = f64, M = Matrix, C = NalgebraContext>,
+    {
+        let (n_rows, n_columns) = (operator.nrows(), operator.ncols());
+        self.matrix = Some(Matrix::zeros(n_rows, n_columns, *operator.context()));
+    }
+
+    fn set_linearisation<C>(&mut self, operator: &C)
+    where
+        C: diffsol_la::LinearOp<V = State, T = f64, M = Matrix, C = NalgebraContext>,
+    {
+        let matrix = self
+            .matrix
+            .as_mut()
+            .expect("diffsol sets the sparsity before the linearisation");
+        operator.matrix_inplace(matrix);
+        let entries = matrix.inner().as_slice();
+        let n = operator.nrows();
+        self.lu.factorise(|i, j| entries[j * n + i]);
+    }
+
+    fn solve_in_place(&self, b: &mut State) -> Result<(), LaError> {
+        if self.lu.solve(b.inner_mut().as_mut_slice()) {
+            Ok(())
+        } else {
+            Err(LaError::Other("the Newton matrix is singular".to_owned()))
+        }
+    }
+
+    fn solve_transpose_in_place(&self, _b: &mut State) -> Result<(), LaError> {
+        Err(LaError::Other(
+            "adjoint solves are not used; sensitivities run forward".to_owned(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Robertson's kinetics: three species, rate constants eleven orders of magnitude apart.
+    struct Robertson(BlockShape);
+
+    impl StiffSystem for Robertson {
+        fn n_unknowns(&self) -> usize {
+            3
+        }
+        fn n_algebraic(&self) -> usize {
+            1
+        }
+        fn rate(&self, _time_s: f64, y: &[f64], rate: &mut [f64]) {
+            rate[0] = -0.04 * y[0] + 1e4 * y[1] * y[2];
+            rate[1] = 0.04 * y[0] - 1e4 * y[1] * y[2] - 3e7 * y[1] * y[1];
+            rate[2] = y[0] + y[1] + y[2] - 1.0;
+        }
+        fn jacobian(&self, _time_s: f64, y: &[f64], j: &mut [f64]) {
+            j.copy_from_slice(&[
+                -0.04,
+                0.04,
+                1.0,
+                1e4 * y[2],
+                -1e4 * y[2] - 6e7 * y[1],
+                1.0,
+                1e4 * y[1],
+                -1e4 * y[1],
+                1.0,
+            ]);
+        }
+        fn event(&self, _time_s: f64, y: &[f64]) -> f64 {
+            y[0] - 0.5
+        }
+        fn has_event(&self) -> bool {
+            true
+        }
+        fn shape(&self) -> &BlockShape {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn event_of_a_stiff_algebraic_system_is_found() {
+        let system = Robertson(BlockShape::new(&[2], 1));
+        let tolerances = Tolerances {
+            relative: 1e-7,
+            absolute: vec![1e-9, 1e-11, 1e-9],
+        };
+        let mut steps = 0;
+        let arrival = integrate(&system, &[1.0, 0.0, 0.0], 1e6, &tolerances, &mut |_| {
+            steps += 1;
+        })
+        .unwrap();
+        assert_eq!(arrival.end, End::Event);
+        assert!((arrival.y[0] - 0.5).abs() < 1e-9);
+        assert!((arrival.y.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        // Hairer & Wanner, Solving ODEs II, give y1(400 s) = 0.4505; 0.5 is passed before.
+        assert!(arrival.time_s > 100.0 && arrival.time_s < 400.0);
+        assert_eq!(steps, arrival.work.steps);
+    }
+}

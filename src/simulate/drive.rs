@@ -1,0 +1,130 @@
+//! A cell under an imposed current or voltage, as the system that the integrator solves.
+
+use std::cell::RefCell;
+
+use crate::cell::Cell;
+use crate::numerics::bordered::BlockShape;
+use crate::numerics::stiff::StiffSystem;
+
+/// What is imposed on the cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Drive {
+    /// A current density (A m⁻²), discharge positive.
+    Current {
+        /// Its value.
+        current_a_m2: f64,
+        /// The voltage that ends the segment: reached from above on discharge, from below on charge.
+        limit_v: Option<f64>,
+    },
+    /// A voltage that starts at a value and changes at a constant rate.
+    Voltage {
+        /// Voltage at the start (V).
+        start_v: f64,
+        /// Rate of change (V s⁻¹).
+        rate_v_s: f64,
+    },
+}
+
+/// The cell and its drive. Under an imposed voltage the integrator carries the current as one more unknown, so that
+/// its Newton matrix keeps the bordered shape instead of filling up; the cell's own equations eliminate it.
+pub(super) struct DrivenCell<'c> {
+    cell: &'c Cell,
+    drive: Drive,
+    shape: BlockShape,
+    scratch: RefCell<Vec<f64>>,
+}
+
+impl<'c> DrivenCell<'c> {
+    pub(super) fn new(cell: &'c Cell, drive: Drive) -> Self {
+        let layout = cell.layout();
+        let n_border = usize::from(layout.wetted.is_some());
+        let shape = match drive {
+            Drive::Current { .. } => layout.shape.clone(),
+            Drive::Voltage { .. } => layout.shape.with_border(n_border + 1),
+        };
+        Self {
+            cell,
+            drive,
+            shape,
+            scratch: RefCell::new(vec![0.0; layout.n_states]),
+        }
+    }
+
+    /// Voltage and current density at a state of the integrator.
+    pub(super) fn terminal(&self, time_s: f64, y: &[f64]) -> (f64, f64) {
+        match self.drive {
+            Drive::Current { current_a_m2, .. } => {
+                let mut scratch = self.scratch.borrow_mut();
+                (self.cell.rate(y, current_a_m2, &mut scratch), current_a_m2)
+            }
+            Drive::Voltage { .. } => (self.imposed_v(time_s), y[self.cell.layout().n_states]),
+        }
+    }
+
+    fn imposed_v(&self, time_s: f64) -> f64 {
+        match self.drive {
+            Drive::Voltage { start_v, rate_v_s } => start_v + rate_v_s * time_s,
+            Drive::Current { .. } => f64::NAN,
+        }
+    }
+}
+
+impl StiffSystem for DrivenCell<'_> {
+    fn n_unknowns(&self) -> usize {
+        self.cell.layout().n_states + self.n_algebraic()
+    }
+
+    fn n_algebraic(&self) -> usize {
+        match self.drive {
+            Drive::Current { .. } => 0,
+            Drive::Voltage { .. } => 1,
+        }
+    }
+
+    fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]) {
+        match self.drive {
+            Drive::Current { current_a_m2, .. } => {
+                self.cell.rate(y, current_a_m2, rate);
+            }
+            Drive::Voltage { .. } => {
+                let n = self.cell.layout().n_states;
+                let voltage = self.cell.rate(&y[..n], y[n], &mut rate[..n]);
+                rate[n] = voltage - self.imposed_v(time_s);
+            }
+        }
+    }
+
+    fn jacobian(&self, _time_s: f64, y: &[f64], jacobian: &mut [f64]) {
+        let n = self.cell.layout().n_states;
+        match self.drive {
+            Drive::Current { current_a_m2, .. } => {
+                self.cell.jacobian(y, current_a_m2, n, jacobian);
+            }
+            Drive::Voltage { .. } => self.cell.jacobian(&y[..n], y[n], n + 1, jacobian),
+        }
+    }
+
+    fn event(&self, time_s: f64, y: &[f64]) -> f64 {
+        match self.drive {
+            Drive::Current {
+                limit_v: Some(limit_v),
+                ..
+            } => self.terminal(time_s, y).0 - limit_v,
+            _ => 1.0,
+        }
+    }
+
+    fn has_event(&self) -> bool {
+        matches!(
+            self.drive,
+            Drive::Current {
+                limit_v: Some(_),
+                ..
+            }
+        )
+    }
+
+    fn shape(&self) -> &BlockShape {
+        &self.shape
+    }
+}

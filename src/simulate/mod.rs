@@ -1,0 +1,310 @@
+//! Simulation: a cell is carried through rests, charges, sweeps and holds; its impedance follows by linearisation.
+
+mod drive;
+mod impedance;
+
+use ndarray::Array2;
+use thiserror::Error;
+
+use crate::cell::Cell;
+use crate::numerics::stiff::Arrival;
+use crate::numerics::stiff::End;
+use crate::numerics::stiff::StepView;
+use crate::numerics::stiff::Tolerances;
+use crate::numerics::stiff::Work;
+use crate::numerics::stiff::integrate;
+use crate::record::Record;
+use drive::Drive;
+use drive::DrivenCell;
+
+/// Points that a recorded segment keeps of each step of the integrator, its end included.
+const POINTS_PER_STEP: usize = 4;
+/// Absolute tolerance of the current that an imposed voltage drives (A m⁻²).
+const CURRENT_TOLERANCE_A_M2: f64 = 1e-7;
+
+/// How exactly the equations are solved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Accuracy {
+    /// Relative tolerance (1).
+    pub relative: f64,
+    /// Factor on the default absolute tolerances of the states (1).
+    pub absolute_factor: f64,
+}
+
+impl Default for Accuracy {
+    /// The tolerances of the specification's fit.
+    fn default() -> Self {
+        Self {
+            relative: 1e-5,
+            absolute_factor: 1.0,
+        }
+    }
+}
+
+/// A simulation that could not be finished: a value, not an error of the program.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("{during} failed at {time_s:.6} s: {reason}")]
+pub struct SimulationFailure {
+    /// What was simulated.
+    pub during: String,
+    /// When it failed (s), counted from the start of the cell's simulated life.
+    pub time_s: f64,
+    /// Why.
+    pub reason: String,
+    /// The parameter values that led there (SI, table order).
+    pub parameters: Vec<f64>,
+}
+
+/// What a segment left behind.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Why it ended.
+    pub end: End,
+    /// How long it took (s).
+    pub duration_s: f64,
+    /// Voltage and current density over the time of the segment, if it was recorded.
+    pub record: Option<Trajectory>,
+}
+
+/// A recorded segment: terminal quantities and all states.
+#[derive(Clone, Debug)]
+pub struct Trajectory {
+    /// Voltage (V) and current density (A m⁻²) over the time of the segment.
+    pub record: Record,
+    /// States, `n_times × n_states`.
+    pub states: Array2<f64>,
+}
+
+/// A cell on its way through a protocol.
+#[derive(Clone, Debug)]
+pub struct Simulation<'c> {
+    cell: &'c Cell,
+    tolerances: Tolerances,
+    state: Vec<f64>,
+    time_s: f64,
+    work: Work,
+}
+
+impl<'c> Simulation<'c> {
+    /// A cell at a state, its clock at zero.
+    pub fn new(cell: &'c Cell, accuracy: Accuracy, state: Vec<f64>) -> Self {
+        let absolute = cell.absolute_tolerances().into_iter();
+        Self {
+            cell,
+            tolerances: Tolerances {
+                relative: accuracy.relative,
+                absolute: absolute.map(|a| a * accuracy.absolute_factor).collect(),
+            },
+            state,
+            time_s: 0.0,
+            work: Work::default(),
+        }
+    }
+
+    /// The cell.
+    pub fn cell(&self) -> &'c Cell {
+        self.cell
+    }
+
+    /// The present state.
+    pub fn state(&self) -> &[f64] {
+        &self.state
+    }
+
+    /// The present state, to be changed between segments.
+    pub fn state_mut(&mut self) -> &mut [f64] {
+        &mut self.state
+    }
+
+    /// Simulated time so far (s).
+    pub fn time_s(&self) -> f64 {
+        self.time_s
+    }
+
+    /// The integrator's work so far.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// Open-circuit voltage (V).
+    pub fn open_circuit_v(&self) -> f64 {
+        self.cell.terminal_voltage_v(&self.state, 0.0)
+    }
+
+    /// No current for a while.
+    ///
+    /// # Errors
+    /// [`SimulationFailure`] if the equations could not be solved.
+    pub fn rest(&mut self, duration_s: f64) -> Result<(), SimulationFailure> {
+        let drive = Drive::Current {
+            current_a_m2: 0.0,
+            limit_v: None,
+        };
+        self.segment("rest", drive, duration_s, false).map(|_| ())
+    }
+
+    /// A constant current density (A m⁻², discharge positive) until the voltage limit or the longest time.
+    ///
+    /// # Errors
+    /// [`SimulationFailure`] if the equations could not be solved.
+    pub fn galvanostatic(
+        &mut self,
+        current_a_m2: f64,
+        limit_v: Option<f64>,
+        duration_s: f64,
+        is_recorded: bool,
+    ) -> Result<Segment, SimulationFailure> {
+        let is_discharge = current_a_m2 > 0.0;
+        let during = if is_discharge { "discharge" } else { "charge" };
+        let drive = Drive::Current {
+            current_a_m2,
+            limit_v,
+        };
+        if let Some(limit_v) = limit_v {
+            let beyond = self.cell.terminal_voltage_v(&self.state, current_a_m2) - limit_v;
+            if (is_discharge && beyond <= 0.0) || (!is_discharge && beyond >= 0.0) {
+                let record = is_recorded.then(|| self.point(drive));
+                return Ok(Segment {
+                    end: End::Event,
+                    duration_s: 0.0,
+                    record,
+                });
+            }
+        }
+        self.segment(during, drive, duration_s, is_recorded)
+    }
+
+    /// A voltage ramp at a rate (V s⁻¹, positive), recorded.
+    ///
+    /// # Errors
+    /// [`SimulationFailure`] if the equations could not be solved.
+    pub fn sweep(
+        &mut self,
+        from_v: f64,
+        to_v: f64,
+        rate_v_s: f64,
+    ) -> Result<Trajectory, SimulationFailure> {
+        let drive = Drive::Voltage {
+            start_v: from_v,
+            rate_v_s: rate_v_s * (to_v - from_v).signum(),
+        };
+        let duration_s = (to_v - from_v).abs() / rate_v_s;
+        let segment = self.segment("voltage sweep", drive, duration_s, true)?;
+        Ok(segment.record.expect("the segment was recorded"))
+    }
+
+    /// A constant voltage for a while, recorded.
+    ///
+    /// # Errors
+    /// [`SimulationFailure`] if the equations could not be solved.
+    pub fn hold(
+        &mut self,
+        voltage_v: f64,
+        duration_s: f64,
+    ) -> Result<Trajectory, SimulationFailure> {
+        let drive = Drive::Voltage {
+            start_v: voltage_v,
+            rate_v_s: 0.0,
+        };
+        let segment = self.segment("potentiostatic hold", drive, duration_s, true)?;
+        Ok(segment.record.expect("the segment was recorded"))
+    }
+
+    /// Specific charge (C kg⁻¹ of active element) that a current density (A m⁻²) passes in a time (s).
+    pub fn specific_charge(&self, current_a_m2: f64, duration_s: f64) -> f64 {
+        current_a_m2.abs() * duration_s / self.cell.loading_kg_m2()
+    }
+
+    fn point(&self, drive: Drive) -> Trajectory {
+        let system = DrivenCell::new(self.cell, drive);
+        let mut recorder = Recorder::new(self.cell.layout().n_states);
+        recorder.push(&system, 0.0, &self.state);
+        recorder.finish()
+    }
+
+    fn segment(
+        &mut self,
+        during: &str,
+        drive: Drive,
+        duration_s: f64,
+        is_recorded: bool,
+    ) -> Result<Segment, SimulationFailure> {
+        let n = self.cell.layout().n_states;
+        let system = DrivenCell::new(self.cell, drive);
+        let mut start = self.state.clone();
+        let mut tolerances = self.tolerances.clone();
+        if let Drive::Voltage { start_v, .. } = drive {
+            start.push(self.cell.current_a_m2(&self.state, start_v));
+            tolerances.absolute.push(CURRENT_TOLERANCE_A_M2);
+        }
+        let mut recorder = is_recorded.then(|| Recorder::new(n));
+        if let Some(recorder) = &mut recorder {
+            recorder.push(&system, 0.0, &start);
+        }
+        let mut observe = |step: &StepView<'_>| {
+            if let Some(recorder) = &mut recorder {
+                recorder.step(&system, step);
+            }
+        };
+        let result = integrate(&system, &start, duration_s, &tolerances, &mut observe);
+        let Arrival { end, time_s, y, work } = result.map_err(|failure| SimulationFailure {
+            during: during.to_owned(),
+            time_s: self.time_s + failure.time_s,
+            reason: failure.reason,
+            parameters: self.cell.values().to_vec(),
+        })?;
+        self.state.copy_from_slice(&y[..n]);
+        self.time_s += time_s;
+        self.work.steps += work.steps;
+        self.work.jacobians += work.jacobians;
+        self.work.iterations += work.iterations;
+        self.work.factorisations += work.factorisations;
+        Ok(Segment {
+            end,
+            duration_s: time_s,
+            record: recorder.map(Recorder::finish),
+        })
+    }
+}
+
+/// Collects points of a segment.
+struct Recorder {
+    record: Record,
+    states: Vec<f64>,
+    n_states: usize,
+}
+
+impl Recorder {
+    fn new(n_states: usize) -> Self {
+        Self {
+            record: Record::default(),
+            states: Vec::new(),
+            n_states,
+        }
+    }
+
+    fn push(&mut self, system: &DrivenCell<'_>, time_s: f64, y: &[f64]) {
+        let (voltage, current) = system.terminal(time_s, y);
+        self.record.push(time_s, voltage, current);
+        self.states.extend_from_slice(&y[..self.n_states]);
+    }
+
+    fn step(&mut self, system: &DrivenCell<'_>, step: &StepView<'_>) {
+        for i in 1..=POINTS_PER_STEP {
+            let share = i as f64 / POINTS_PER_STEP as f64;
+            let time_s = step.from_s + share * (step.to_s - step.from_s);
+            if let Some(y) = step.at(time_s) {
+                self.push(system, time_s, &y);
+            }
+        }
+    }
+
+    fn finish(self) -> Trajectory {
+        let shape = (self.record.len(), self.n_states);
+        Trajectory {
+            states: Array2::from_shape_vec(shape, self.states)
+                .expect("one row of states per point"),
+            record: self.record,
+        }
+    }
+}

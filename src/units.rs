@@ -1,0 +1,144 @@
+//! Units: the suffix table of the files, conversion between file units and SI, and formatting for people.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Faraday constant (C mol⁻¹), CODATA 2018, exact.
+pub const FARADAY_C_PER_MOL: f64 = 96_485.332_12;
+/// Molar gas constant (J mol⁻¹ K⁻¹), CODATA 2018, exact.
+pub const GAS_J_PER_MOL_K: f64 = 8.314_462_618;
+/// Converts a specific charge (C kg⁻¹) to mAh g⁻¹.
+pub fn mah_per_g(charge_c_per_kg: f64) -> f64 {
+    charge_c_per_kg / 3600.0
+}
+
+/// A unit as written in a file, with its factor to SI and its dimension.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    text: String,
+    factor: f64,
+    /// Exponents of kg, m, s, A, K, mol.
+    dimension: [i32; 6],
+}
+
+/// A unit text that cannot be read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("unit '{unit}' has an unknown part '{part}'; write parts like 'mol m^-2 s^-1', '1' for none")]
+pub struct UnitError {
+    /// The whole unit as written.
+    pub unit: String,
+    /// The part that is not understood.
+    pub part: String,
+}
+
+impl Unit {
+    /// Reads a unit like `mol m^-2 s^-1`; `1` is dimensionless.
+    ///
+    /// # Errors
+    /// If a part is neither a known symbol nor a known symbol with an integer power.
+    pub fn parse(text: &str) -> Result<Self, UnitError> {
+        let mut unit = Self {
+            text: text.to_owned(),
+            factor: 1.0,
+            dimension: [0; 6],
+        };
+        for part in text.split_whitespace() {
+            let unknown = || UnitError {
+                unit: text.to_owned(),
+                part: part.to_owned(),
+            };
+            let (symbol, power) = match part.split_once('^') {
+                Some((symbol, power)) => (symbol, power.parse::<i32>().map_err(|_| unknown())?),
+                None => (part, 1),
+            };
+            let (factor, dimension) = symbol_value(symbol).ok_or_else(unknown)?;
+            unit.factor *= factor.powi(power);
+            for (sum, exponent) in unit.dimension.iter_mut().zip(dimension) {
+                *sum += exponent * power;
+            }
+        }
+        Ok(unit)
+    }
+
+    /// A value in this unit, converted to SI.
+    pub fn to_si(&self, value: f64) -> f64 {
+        value * self.factor
+    }
+
+    /// An SI value, converted to this unit.
+    pub fn from_si(&self, value: f64) -> f64 {
+        value / self.factor
+    }
+
+    /// Whether both measure the same quantity.
+    pub fn is_compatible(&self, other: &Self) -> bool {
+        self.dimension == other.dimension
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+/// Factor to SI and exponents of kg, m, s, A, K, mol.
+fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
+    Some(match symbol {
+        "1" | "e" => (1.0, [0; 6]),
+        "%" => (0.01, [0; 6]),
+        "kg" => (1.0, [1, 0, 0, 0, 0, 0]),
+        "g" => (1e-3, [1, 0, 0, 0, 0, 0]),
+        "mg" => (1e-6, [1, 0, 0, 0, 0, 0]),
+        "m" => (1.0, [0, 1, 0, 0, 0, 0]),
+        "cm" => (1e-2, [0, 1, 0, 0, 0, 0]),
+        "mm" => (1e-3, [0, 1, 0, 0, 0, 0]),
+        "um" => (1e-6, [0, 1, 0, 0, 0, 0]),
+        "s" => (1.0, [0, 0, 1, 0, 0, 0]),
+        "min" => (60.0, [0, 0, 1, 0, 0, 0]),
+        "h" => (3600.0, [0, 0, 1, 0, 0, 0]),
+        "Hz" => (1.0, [0, 0, -1, 0, 0, 0]),
+        "A" => (1.0, [0, 0, 0, 1, 0, 0]),
+        "mA" => (1e-3, [0, 0, 0, 1, 0, 0]),
+        "C" => (1.0, [0, 0, 1, 1, 0, 0]),
+        "Ah" => (3600.0, [0, 0, 1, 1, 0, 0]),
+        "mAh" => (3.6, [0, 0, 1, 1, 0, 0]),
+        "K" => (1.0, [0, 0, 0, 0, 1, 0]),
+        "mol" => (1.0, [0, 0, 0, 0, 0, 1]),
+        "V" => (1.0, [1, 2, -3, -1, 0, 0]),
+        "mV" => (1e-3, [1, 2, -3, -1, 0, 0]),
+        "ohm" => (1.0, [1, 2, -3, -2, 0, 0]),
+        "S" => (1.0, [-1, -2, 3, 2, 0, 0]),
+        "F" => (1.0, [-1, -2, 4, 2, 0, 0]),
+        "uF" => (1e-6, [-1, -2, 4, 2, 0, 0]),
+        "J" => (1.0, [1, 2, -2, 0, 0, 0]),
+        "kJ" => (1e3, [1, 2, -2, 0, 0, 0]),
+        "eV" => (1.602_176_634e-19, [1, 2, -2, 0, 0, 0]),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_convert_and_compare() {
+        let loading = Unit::parse("mg cm^-2").unwrap();
+        assert!((loading.to_si(1.0) - 0.01).abs() < 1e-15);
+        assert!(loading.is_compatible(&Unit::parse("kg m^-2").unwrap()));
+        assert!(!loading.is_compatible(&Unit::parse("V").unwrap()));
+        let ohm_farad = Unit::parse("ohm F").unwrap();
+        assert!(ohm_farad.is_compatible(&Unit::parse("s").unwrap()));
+        let capacity = Unit::parse("mAh g^-1").unwrap();
+        assert!((mah_per_g(capacity.to_si(1672.0)) - 1672.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn unknown_part_is_named() {
+        let error = Unit::parse("mol m^-2 fortnight^-1").unwrap_err();
+        assert_eq!(error.part, "fortnight^-1");
+        assert!(Unit::parse("m^x").is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! What several tests share: the shipped mechanism and the reference parameter sets.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sulfit::config::read_mechanism;
+use sulfit::mechanism::Mechanism;
+
+/// A path inside the project.
+pub(crate) fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The shipped Mg-S mechanism.
+pub(crate) fn mg_s() -> Arc<Mechanism> {
+    Arc::new(read_mechanism(&project("models/mg_s_tandem.toml")).unwrap())
+}
+
+/// A JSON file below `tests/reference`.
+pub(crate) fn reference_json(name: &str) -> serde_json::Value {
+    let path = project("tests/reference").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The values (SI, table order) of a reference parameter set: the specification's symbols are the table's names.
+pub(crate) fn reference_values(mechanism: &Mechanism, set: &serde_json::Value) -> Vec<f64> {
+    let named: BTreeMap<String, f64> = serde_json::from_value(set.clone()).unwrap();
+    let mut values = mechanism.parameters().values();
+    for (name, value) in &named {
+        // The specification counts grams of sulfur; the thickness follows from the loading here.
+        let si = if name == "loading" { value * 1e-3 } else { *value };
+        if name != "Lc" {
+            values[mechanism.parameters().find(name).unwrap().index()] = si;
+        }
+    }
+    values
+}
