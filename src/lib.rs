@@ -4,6 +4,8 @@ pub mod cell;
 pub mod config;
 pub mod mechanism;
 pub mod numerics;
+pub mod observe;
+pub mod protocol;
 pub mod record;
 pub mod simulate;
 pub mod units;

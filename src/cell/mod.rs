@@ -7,6 +7,7 @@
 
 mod layout;
 mod physics;
+mod polarisation;
 mod start;
 
 pub use layout::Design;
@@ -14,6 +15,7 @@ pub use layout::Electrode;
 pub use layout::Layout;
 pub use layout::Region;
 pub use layout::Volume;
+pub use polarisation::PolarisationResistances;
 pub use start::Catholyte;
 pub use start::CatholytePotential;
 pub use start::Equilibrated;

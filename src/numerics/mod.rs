@@ -1,5 +1,6 @@
 //! Numerical methods that know no battery: scalars, stiff integration, linear algebra, least squares, statistics.
 
 pub mod bordered;
+pub mod interpolate;
 pub mod scalar;
 pub mod stiff;

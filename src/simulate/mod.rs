@@ -1,7 +1,9 @@
 //! Simulation: a cell is carried through rests, charges, sweeps and holds; its impedance follows by linearisation.
 
+mod cycling;
 mod drive;
 mod impedance;
+mod run;
 
 use ndarray::Array2;
 use thiserror::Error;
@@ -14,6 +16,14 @@ use crate::numerics::stiff::Tolerances;
 use crate::numerics::stiff::Work;
 use crate::numerics::stiff::integrate;
 use crate::record::Record;
+pub use cycling::CycleLog;
+pub use cycling::CycleResult;
+pub use cycling::JumpPlan;
+pub use cycling::Jumping;
+pub use run::Mesh;
+pub use run::Outcome;
+pub use run::StepOutcome;
+pub use run::run;
 use drive::Drive;
 use drive::DrivenCell;
 

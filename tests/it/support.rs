@@ -35,5 +35,8 @@ pub(crate) fn reference_values(mechanism: &Mechanism, set: &serde_json::Value) -
             values[mechanism.parameters().find(name).unwrap().index()] = si;
         }
     }
+    // The reference rounds the thickness of the thin cell to four digits.
+    let density = mechanism.roles().active_density.index();
+    values[density] = named["loading"] * 1e-3 / named["Lc"];
     values
 }

@@ -1,0 +1,167 @@
+//! Analyses of records and spectra, one function each; measured and simulated records are treated alike.
+
+use crate::numerics::interpolate::gradient;
+use crate::numerics::interpolate::line;
+use crate::numerics::interpolate::linear;
+use crate::numerics::interpolate::maximum;
+use crate::record::Record;
+use crate::record::Spectrum;
+
+/// The highest voltage (V) in the first `window` (1) of a charge's time: the hump that activates the oxidation.
+///
+/// `None` if the record is empty. SPEC section 8.
+pub fn activation_voltage_v(charge: &Record, window: f64) -> Option<f64> {
+    let end_s = charge.time_s.first()? + window * (charge.time_s.last()? - charge.time_s.first()?);
+    let inside = charge.time_s.partition_point(|t| *t <= end_s);
+    let mut time_s = charge.time_s[..inside].to_vec();
+    let mut voltage_v = charge.voltage_v[..inside].to_vec();
+    time_s.push(end_s);
+    voltage_v.push(linear(&charge.time_s, &charge.voltage_v, end_s)?);
+    maximum(&time_s, &voltage_v).map(|(_, voltage)| voltage)
+}
+
+/// Voltage (V) and height of the largest oxidation current of a sweep to higher voltage.
+///
+/// The height is positive, in the unit of the record's current. `None` if the record is empty. SPEC section 8.
+pub fn oxidation_peak(sweep: &Record) -> Option<(f64, f64)> {
+    let oxidation: Vec<f64> = sweep.current.iter().map(|i| -i).collect();
+    maximum(&sweep.voltage_v, &oxidation)
+}
+
+/// The largest magnitude of the current in a record.
+pub fn largest_current(record: &Record) -> Option<f64> {
+    let magnitude: Vec<f64> = record.current.iter().map(|i| i.abs()).collect();
+    maximum(&record.time_s, &magnitude).map(|(_, height)| height)
+}
+
+/// Slope (Ω s^−1/2) of the straight line of Re Z against ω^−1/2 between two frequencies (Hz), ends included.
+///
+/// `None` with fewer than two points. SPEC section 8.
+pub fn warburg_slope(spectrum: &Spectrum, lowest_hz: f64, highest_hz: f64) -> Option<f64> {
+    // A frequency that was computed from the limits may miss them by round-off.
+    let range = lowest_hz * (1.0 - 1e-9)..=highest_hz * (1.0 + 1e-9);
+    let points = spectrum.frequency_hz.iter().zip(&spectrum.impedance_ohm);
+    let (x, y): (Vec<f64>, Vec<f64>) = points
+        .filter(|(frequency, _)| range.contains(*frequency))
+        .map(|(frequency, (re, _))| ((2.0 * std::f64::consts::PI * frequency).powf(-0.5), *re))
+        .unzip();
+    if x.len() < 2 {
+        return None;
+    }
+    line(&x, &y).map(|(slope, _)| slope)
+}
+
+/// Re Z (Ω) at a frequency (Hz), interpolated over the logarithm of the frequency.
+pub fn resistance_ohm(spectrum: &Spectrum, frequency_hz: f64) -> Option<f64> {
+    let points = spectrum.frequency_hz.iter().zip(&spectrum.impedance_ohm);
+    let mut points: Vec<(f64, f64)> = points.map(|(f, (re, _))| (f.ln(), *re)).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (x, y): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
+    linear(&x, &y, frequency_hz.ln())
+}
+
+/// Time (s) of the current maximum of a potentiostatic hold after its initial decay.
+///
+/// The decay ends at the first minimum of |I|. `None` if the current only falls: then nothing nucleates.
+pub fn deposition_time_s(hold: &Record) -> Option<f64> {
+    let magnitude: Vec<f64> = hold.current.iter().map(|i| i.abs()).collect();
+    let rises = |pair: &[f64]| pair[1] > pair[0];
+    let dip = magnitude.windows(2).position(rises)?;
+    maximum(&hold.time_s[dip..], &magnitude[dip..]).map(|(time, _)| time)
+}
+
+/// Time (s) at which an amount grows fastest.
+pub fn growth_time_s(time_s: &[f64], amount: &[f64]) -> Option<f64> {
+    // Points of zero distance (the end of one step and the start of the next) have no slope.
+    let kept: Vec<usize> = (0..time_s.len())
+        .filter(|i| *i == 0 || time_s[*i] > time_s[i - 1])
+        .collect();
+    let time: Vec<f64> = kept.iter().map(|i| time_s[*i]).collect();
+    let amount: Vec<f64> = kept.iter().map(|i| amount[*i]).collect();
+    maximum(&time, &gradient(&time, &amount)).map(|(time, _)| time)
+}
+
+/// The transference number (1) that a polarisation at `voltage_v` (V, positive) gives after Bruce and Vincent.
+///
+/// `initial_s` is when the initial current is read, `resistance` the charge-transfer resistance of both electrodes,
+/// in V over the record's unit of current. Source: Bruce & Vincent, J. Electroanal. Chem. 225 (1987) 1.
+pub fn transference_number(
+    polarisation: &Record,
+    voltage_v: f64,
+    initial_s: f64,
+    resistance: f64,
+) -> Option<f64> {
+    let initial = linear(&polarisation.time_s, &polarisation.current, initial_s)?.abs();
+    let steady = polarisation.current.last()?.abs();
+    let number = steady * (voltage_v - initial * resistance)
+        / (initial * (voltage_v - steady * resistance));
+    number.is_finite().then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(points: &[(f64, f64, f64)]) -> Record {
+        let mut record = Record::default();
+        for (time_s, voltage_v, current) in points {
+            record.push(*time_s, *voltage_v, *current);
+        }
+        record
+    }
+
+    #[test]
+    fn activation_hump_is_read_inside_its_window() {
+        let charge = record(&[
+            (0.0, 1.2, -1.0),
+            (4.0, 1.5, -1.0),
+            (8.0, 1.4, -1.0),
+            (100.0, 2.1, -1.0),
+        ]);
+        let hump = activation_voltage_v(&charge, 0.1).unwrap();
+        assert!((1.5..1.52).contains(&hump), "{hump}");
+        assert_eq!(activation_voltage_v(&Record::default(), 0.1), None);
+    }
+
+    #[test]
+    fn oxidation_peak_has_positive_height() {
+        let sweep = record(&[(0.0, 1.0, 0.0), (1.0, 1.1, -2.0), (2.0, 1.2, 0.0)]);
+        let (voltage, height) = oxidation_peak(&sweep).unwrap();
+        assert!((voltage - 1.1).abs() < 1e-12 && (height - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn warburg_slope_of_a_warburg_element_is_its_coefficient() {
+        let frequency_hz: Vec<f64> = (0..11).map(|i| 0.01 * 10f64.powf(f64::from(i) / 10.0)).collect();
+        let impedance_ohm = frequency_hz.iter().map(|f| {
+            let part = 122.0 / (2.0 * std::f64::consts::PI * f).sqrt();
+            (50.0 + part, -part)
+        });
+        let spectrum = Spectrum {
+            impedance_ohm: impedance_ohm.collect(),
+            frequency_hz,
+        };
+        assert!((warburg_slope(&spectrum, 0.01, 0.1).unwrap() - 122.0).abs() < 1e-9);
+        let expected = 50.0 + 122.0 / (2.0 * std::f64::consts::PI * 0.01).sqrt();
+        assert!((resistance_ohm(&spectrum, 0.01).unwrap() - expected).abs() < 1e-9);
+    }
+
+    #[test]
+    fn deposition_maximum_comes_after_the_decay() {
+        let hold = record(&[
+            (0.0, 0.7, 9.0),
+            (1.0, 0.7, 2.0),
+            (2.0, 0.7, 3.0),
+            (3.0, 0.7, 2.0),
+        ]);
+        assert!((deposition_time_s(&hold).unwrap() - 2.0).abs() < 1e-9);
+        assert_eq!(deposition_time_s(&record(&[(0.0, 0.7, 2.0), (1.0, 0.7, 1.0)])), None);
+    }
+
+    #[test]
+    fn transference_number_without_charge_transfer_is_the_current_ratio() {
+        let polarisation = record(&[(0.0, 0.01, 4.0), (1e4, 0.01, 1.0)]);
+        let number = transference_number(&polarisation, 0.01, 0.0, 0.0).unwrap();
+        assert!((number - 0.25).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,274 @@
+//! Observables: what a paper or a lab states as one number, read from records and simulations by the same code.
+
+mod analyse;
+
+pub use analyse::activation_voltage_v;
+pub use analyse::deposition_time_s;
+pub use analyse::growth_time_s;
+pub use analyse::largest_current;
+pub use analyse::oxidation_peak;
+pub use analyse::resistance_ohm;
+pub use analyse::transference_number;
+pub use analyse::warburg_slope;
+
+use crate::cell::Cell;
+use crate::mechanism::Slot;
+use crate::protocol::Protocol;
+use crate::protocol::Step;
+use crate::record::Spectrum;
+use crate::simulate::CycleLog;
+use crate::simulate::Outcome;
+use crate::simulate::StepOutcome;
+use crate::simulate::Trajectory;
+
+/// One number that a protocol yields. Steps are counted from zero.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observable {
+    /// Discharge capacity of a cycle (mAh g⁻¹).
+    Capacity {
+        /// Step with the cycles.
+        step: usize,
+        /// Cycle, counted from one.
+        cycle: usize,
+    },
+    /// Highest discharge capacity of a range of cycles (mAh g⁻¹).
+    CapacityMax {
+        /// Step with the cycles.
+        step: usize,
+        /// First cycle.
+        from: usize,
+        /// Last cycle.
+        to: usize,
+    },
+    /// Discharge capacity of a cycle over that of another (1).
+    CapacityRatio {
+        /// Step with the cycles.
+        step: usize,
+        /// Cycle in the numerator.
+        cycle: usize,
+        /// Cycle in the denominator.
+        over: usize,
+    },
+    /// Highest voltage in the first part of the first charge (V).
+    ActivationVoltage {
+        /// Step with the cycles.
+        step: usize,
+        /// The part (1).
+        window: f64,
+    },
+    /// Voltage of the largest oxidation current of a ramp (V).
+    OxidationPeak {
+        /// Step with the sweep.
+        step: usize,
+        /// Which of its ramps.
+        ramp: usize,
+    },
+    /// Voltage of the oxidation peak of one sweep minus that of another (V).
+    OxidationPeakShift {
+        /// Step and ramp of the later sweep.
+        later: (usize, usize),
+        /// Step and ramp of the earlier sweep.
+        earlier: (usize, usize),
+    },
+    /// Largest current density of a step (A m⁻²).
+    LargestCurrent {
+        /// Step with a sweep or a hold.
+        step: usize,
+    },
+    /// Slope of Re Z against ω^−1/2 (Ω s^−1/2).
+    WarburgSlope {
+        /// Step with the spectrum.
+        step: usize,
+        /// Lowest frequency (Hz).
+        lowest_hz: f64,
+        /// Highest frequency (Hz).
+        highest_hz: f64,
+    },
+    /// Re Z at a frequency (Ω).
+    Resistance {
+        /// Step with the spectrum.
+        step: usize,
+        /// Frequency (Hz).
+        frequency_hz: f64,
+    },
+    /// Transference number of the polarisation between coated foils, small signal (1).
+    Transference,
+    /// Time of the fastest growth of a solid during a hold (s).
+    GrowthTime {
+        /// Step with the hold.
+        step: usize,
+        /// The solid.
+        solid: String,
+    },
+    /// Time of the current maximum of a hold after its initial decay (s).
+    DepositionTime {
+        /// Step with the hold.
+        step: usize,
+    },
+    /// Share of the active element that lies on the anode after a step (1).
+    AnodeShare {
+        /// The step.
+        step: usize,
+    },
+}
+
+impl Observable {
+    /// The value for a protocol's outcome, `None` if the outcome does not hold it.
+    pub fn measure(&self, cell: &Cell, outcome: &Outcome) -> Option<f64> {
+        match self {
+            Self::Capacity { step, cycle } => log(outcome, *step)?.discharge_mah_g(*cycle),
+            Self::CapacityMax { step, from, to } => {
+                let cycles = log(outcome, *step)?.cycles.iter();
+                let inside = cycles.filter(|c| (*from..=*to).contains(&c.cycle));
+                inside.map(|c| c.discharge_mah_g).reduce(f64::max)
+            }
+            Self::CapacityRatio { step, cycle, over } => {
+                let log = log(outcome, *step)?;
+                Some(log.discharge_mah_g(*cycle)? / log.discharge_mah_g(*over)?)
+            }
+            Self::ActivationVoltage { step, window } => {
+                let (_, charge) = log(outcome, *step)?.first.as_ref()?;
+                activation_voltage_v(&charge.record, *window)
+            }
+            Self::OxidationPeak { step, ramp } => peak(outcome, *step, *ramp),
+            Self::OxidationPeakShift { later, earlier } => {
+                Some(peak(outcome, later.0, later.1)? - peak(outcome, earlier.0, earlier.1)?)
+            }
+            Self::LargestCurrent { step } => match outcome.steps.get(*step)? {
+                StepOutcome::Segment(segment) => largest_current(&segment.record),
+                StepOutcome::Sweep(ramps) => {
+                    let heights = ramps.iter().filter_map(|r| largest_current(&r.record));
+                    heights.reduce(f64::max)
+                }
+                _ => None,
+            },
+            Self::WarburgSlope {
+                step,
+                lowest_hz,
+                highest_hz,
+            } => warburg_slope(spectrum(outcome, *step)?, *lowest_hz, *highest_hz),
+            Self::Resistance { step, frequency_hz } => {
+                resistance_ohm(spectrum(outcome, *step)?, *frequency_hz)
+            }
+            Self::Transference => Some(cell.polarisation_resistances().transference_number()),
+            Self::GrowthTime { step, solid } => {
+                let segment = segment(outcome, *step)?;
+                growth_time_s(&segment.record.time_s, &amount(cell, segment, solid)?)
+            }
+            Self::DepositionTime { step } => deposition_time_s(&segment(outcome, *step)?.record),
+            Self::AnodeShare { step } => anode_share(cell, outcome.states.get(*step)?),
+        }
+    }
+
+    /// Checks that a protocol produces this observable.
+    ///
+    /// # Errors
+    /// What the protocol lacks.
+    pub fn check(&self, protocol: &Protocol) -> Result<(), String> {
+        let step = |index: usize| {
+            let n = protocol.steps.len();
+            let missing = format!("step {index} of protocol '{}', which has {n}", protocol.name);
+            protocol.steps.get(index).ok_or(missing)
+        };
+        let lacks = |index: usize, what: &str| {
+            Err(format!("step {index} of protocol '{}' without {what}", protocol.name))
+        };
+        match self {
+            Self::Transference => Ok(()),
+            Self::AnodeShare { step: index } => step(*index).map(|_| ()),
+            Self::Capacity { step: index, cycle: last }
+            | Self::CapacityMax { step: index, to: last, .. }
+            | Self::CapacityRatio { step: index, cycle: last, .. } => match step(*index)? {
+                Step::Cycle(cycles) if *last >= 1 && *last <= cycles.count => Ok(()),
+                _ => lacks(*index, &format!("cycle {last}")),
+            },
+            Self::ActivationVoltage { step: index, .. } => match step(*index)? {
+                Step::Cycle(cycles) if cycles.is_recorded => Ok(()),
+                _ => lacks(*index, "recorded cycles"),
+            },
+            Self::OxidationPeak { step: index, ramp } => check_ramp(step(*index)?, *ramp)
+                .or_else(|what| lacks(*index, &what)),
+            Self::OxidationPeakShift { later, earlier } => {
+                for (index, ramp) in [later, earlier] {
+                    check_ramp(step(*index)?, *ramp).or_else(|what| lacks(*index, &what))?;
+                }
+                Ok(())
+            }
+            Self::LargestCurrent { step: index } => match step(*index)? {
+                Step::Sweep { .. } | Step::Hold { .. } => Ok(()),
+                _ => lacks(*index, "a sweep or a hold"),
+            },
+            Self::WarburgSlope { step: index, .. } | Self::Resistance { step: index, .. } => {
+                match step(*index)? {
+                    Step::Impedance { .. } => Ok(()),
+                    _ => lacks(*index, "an impedance spectrum"),
+                }
+            }
+            Self::GrowthTime { step: index, .. } | Self::DepositionTime { step: index } => {
+                match step(*index)? {
+                    Step::Hold { .. } => Ok(()),
+                    _ => lacks(*index, "a hold"),
+                }
+            }
+        }
+    }
+}
+
+fn check_ramp(step: &Step, ramp: usize) -> Result<(), String> {
+    match step {
+        Step::Sweep { vertices_v, .. } if ramp < vertices_v.len() => Ok(()),
+        _ => Err(format!("a sweep with ramp {ramp}")),
+    }
+}
+
+fn log(outcome: &Outcome, step: usize) -> Option<&CycleLog> {
+    match outcome.steps.get(step)? {
+        StepOutcome::Cycles(log) => Some(log),
+        _ => None,
+    }
+}
+
+fn spectrum(outcome: &Outcome, step: usize) -> Option<&Spectrum> {
+    match outcome.steps.get(step)? {
+        StepOutcome::Spectrum(spectrum) => Some(spectrum),
+        _ => None,
+    }
+}
+
+fn segment(outcome: &Outcome, step: usize) -> Option<&Trajectory> {
+    match outcome.steps.get(step)? {
+        StepOutcome::Segment(segment) => Some(segment),
+        _ => None,
+    }
+}
+
+fn peak(outcome: &Outcome, step: usize, ramp: usize) -> Option<f64> {
+    match outcome.steps.get(step)? {
+        StepOutcome::Sweep(ramps) => oxidation_peak(&ramps.get(ramp)?.record).map(|(v, _)| v),
+        _ => None,
+    }
+}
+
+/// Mean amount of a solid over the porous volumes, at every time of a segment (mol m⁻³).
+fn amount(cell: &Cell, segment: &Trajectory, solid: &str) -> Option<Vec<f64>> {
+    let Some(Slot::Solid(slot)) = cell.mechanism().slot(solid) else {
+        return None;
+    };
+    let layout = cell.layout();
+    let columns: Vec<usize> = layout.porous_volumes().map(|v| layout.solid(v, slot)).collect();
+    let mean = |row: ndarray::ArrayView1<'_, f64>| {
+        columns.iter().map(|c| row[*c]).sum::<f64>() / columns.len() as f64
+    };
+    Some(segment.states.rows().into_iter().map(mean).collect())
+}
+
+fn anode_share(cell: &Cell, state: &[f64]) -> Option<f64> {
+    let mechanism = cell.mechanism();
+    let element = &mechanism.fresh().active_element;
+    let all = *cell.inventory(state).get(element)?;
+    let films = mechanism.films().enumerate().map(|(i, film)| {
+        let atoms = film.composition.get(element).copied().unwrap_or(0);
+        f64::from(atoms) * state[cell.layout().left_foil.start + 2 + i]
+    });
+    Some(films.sum::<f64>() / all)
+}

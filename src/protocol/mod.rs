@@ -1,0 +1,90 @@
+//! Protocols: what is done to a cell, step by step.
+
+use crate::cell::Catholyte;
+
+/// What kind of cell a protocol is run on, and how it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Start {
+    /// A fresh battery.
+    Fresh,
+    /// A battery whose cathode starts without sulfur, filled with catholyte.
+    Catholyte(Catholyte),
+    /// Two equal porous electrodes with catholyte between them.
+    Symmetric(Catholyte),
+    /// Two catalyst-coated foils with the bare electrolyte between them.
+    Coated,
+}
+
+/// Galvanostatic cycles: discharge, then charge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cycles {
+    /// Current as a multiple of that which discharges the theoretical capacity in one hour (1).
+    pub c_rate: f64,
+    /// Number of cycles.
+    pub count: usize,
+    /// Voltage that ends a discharge (V).
+    pub lower_v: f64,
+    /// Voltage that ends a charge (V).
+    pub upper_v: f64,
+    /// Longest half cycle as a multiple of the theoretical time (1).
+    pub time_factor: f64,
+    /// Whether long runs of similar cycles may be extrapolated.
+    pub may_jump: bool,
+    /// Whether the first cycle keeps its voltage curve.
+    pub is_recorded: bool,
+}
+
+/// One step of a protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// No current for a time (s).
+    Rest {
+        /// Duration (s).
+        duration_s: f64,
+    },
+    /// The film on the foil is taken off and the cathode fully wetted.
+    Condition,
+    /// Galvanostatic cycles.
+    Cycle(Cycles),
+    /// One galvanostatic half cycle.
+    Galvanostatic {
+        /// Current as a multiple of 1C, discharge positive.
+        c_rate: f64,
+        /// Voltage that ends it (V), if any.
+        limit_v: Option<f64>,
+        /// Longest duration (s).
+        duration_s: f64,
+    },
+    /// Voltage ramps from the open-circuit voltage over these vertices.
+    Sweep {
+        /// Voltages to reach, in order (V).
+        vertices_v: Vec<f64>,
+        /// Scan rate (V s⁻¹), positive.
+        rate_v_s: f64,
+    },
+    /// Constant voltage.
+    Hold {
+        /// Voltage (V).
+        voltage_v: f64,
+        /// Duration (s).
+        duration_s: f64,
+    },
+    /// Impedance at the present state without bias.
+    Impedance {
+        /// Frequencies (Hz).
+        frequencies_hz: Vec<f64>,
+    },
+}
+
+/// A named sequence of steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protocol {
+    /// Name, unique in its experiment.
+    pub name: String,
+    /// What it starts from.
+    pub start: Start,
+    /// Areal loading (kg m⁻²), if it differs from that of the mechanism.
+    pub loading_kg_m2: Option<f64>,
+    /// The steps in order.
+    pub steps: Vec<Step>,
+}

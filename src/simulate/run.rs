@@ -1,0 +1,152 @@
+//! A whole protocol on a cell.
+
+use super::Accuracy;
+use super::CycleLog;
+use super::JumpPlan;
+use super::Jumping;
+use super::Simulation;
+use super::SimulationFailure;
+use super::Trajectory;
+use crate::cell::Cell;
+use crate::cell::Design;
+use crate::protocol::Protocol;
+use crate::protocol::Start;
+use crate::protocol::Step;
+use crate::record::Spectrum;
+
+/// How finely the cell is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    /// Separator volumes.
+    pub n_separator: usize,
+    /// Volumes of each porous electrode.
+    pub n_electrode: usize,
+}
+
+impl Mesh {
+    /// The chain that a protocol needs.
+    pub fn design(self, start: &Start) -> Design {
+        match start {
+            Start::Fresh | Start::Catholyte(_) => {
+                Design::battery(self.n_separator, self.n_electrode)
+            }
+            Start::Symmetric(_) => Design::symmetric(self.n_separator, self.n_electrode),
+            Start::Coated => Design::coated(self.n_separator),
+        }
+    }
+}
+
+/// What one step of a protocol gave.
+#[derive(Clone, Debug)]
+pub enum StepOutcome {
+    /// Nothing that is kept.
+    Done,
+    /// Cycles.
+    Cycles(CycleLog),
+    /// One recorded segment.
+    Segment(Trajectory),
+    /// The ramps of a sweep, one per vertex.
+    Sweep(Vec<Trajectory>),
+    /// An impedance spectrum.
+    Spectrum(Spectrum),
+}
+
+/// What a protocol gave.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// One entry per step.
+    pub steps: Vec<StepOutcome>,
+    /// The state after each step.
+    pub states: Vec<Vec<f64>>,
+    /// The jumps of each step, to be frozen.
+    pub plans: Vec<JumpPlan>,
+}
+
+/// Runs a protocol on a cell of the matching design; `frozen` holds the jumps of an earlier run, one plan per step.
+///
+/// # Errors
+/// [`SimulationFailure`] with the protocol's name, if the equations could not be solved.
+pub fn run(
+    cell: &Cell,
+    protocol: &Protocol,
+    accuracy: Accuracy,
+    frozen: Option<&[JumpPlan]>,
+) -> Result<Outcome, SimulationFailure> {
+    let start = match &protocol.start {
+        Start::Fresh => cell.fresh_state(),
+        Start::Catholyte(catholyte) | Start::Symmetric(catholyte) => {
+            cell.catholyte_state(catholyte)
+        }
+        Start::Coated => cell.electrolyte_state(),
+    };
+    let mut simulation = Simulation::new(cell, accuracy, start);
+    let mut outcome = Outcome {
+        steps: Vec::new(),
+        states: Vec::new(),
+        plans: Vec::new(),
+    };
+    for (i, step) in protocol.steps.iter().enumerate() {
+        let jumping = match frozen {
+            Some(plans) => Jumping::Frozen(&plans[i]),
+            None => Jumping::Adaptive,
+        };
+        let done = run_step(&mut simulation, step, jumping).map_err(|failure| {
+            let during = format!("{} in protocol '{}'", failure.during, protocol.name);
+            SimulationFailure { during, ..failure }
+        })?;
+        outcome.plans.push(match &done {
+            StepOutcome::Cycles(log) => log.plan.clone(),
+            _ => JumpPlan::default(),
+        });
+        outcome.steps.push(done);
+        outcome.states.push(simulation.state().to_vec());
+    }
+    Ok(outcome)
+}
+
+fn run_step(
+    simulation: &mut Simulation<'_>,
+    step: &Step,
+    jumping: Jumping<'_>,
+) -> Result<StepOutcome, SimulationFailure> {
+    match step {
+        Step::Rest { duration_s } => {
+            simulation.rest(*duration_s)?;
+            Ok(StepOutcome::Done)
+        }
+        Step::Condition => {
+            let cell = simulation.cell();
+            cell.condition(simulation.state_mut());
+            Ok(StepOutcome::Done)
+        }
+        Step::Cycle(cycles) => simulation.cycle(cycles, jumping).map(StepOutcome::Cycles),
+        Step::Galvanostatic {
+            c_rate,
+            limit_v,
+            duration_s,
+        } => {
+            let current = c_rate * simulation.cell().one_c_a_m2();
+            let segment = simulation.galvanostatic(current, *limit_v, *duration_s, true)?;
+            Ok(segment.record.map_or(StepOutcome::Done, StepOutcome::Segment))
+        }
+        Step::Sweep {
+            vertices_v,
+            rate_v_s,
+        } => {
+            let mut from_v = simulation.open_circuit_v();
+            let mut ramps = Vec::new();
+            for to_v in vertices_v {
+                ramps.push(simulation.sweep(from_v, *to_v, *rate_v_s)?);
+                from_v = *to_v;
+            }
+            Ok(StepOutcome::Sweep(ramps))
+        }
+        Step::Hold {
+            voltage_v,
+            duration_s,
+        } => simulation.hold(*voltage_v, *duration_s).map(StepOutcome::Segment),
+        Step::Impedance { frequencies_hz } => {
+            Ok(StepOutcome::Spectrum(simulation.impedance(frequencies_hz, 0.0)))
+        }
+    }
+}
