@@ -2,6 +2,7 @@
 
 pub mod cell;
 pub mod config;
+pub mod estimate;
 pub mod mechanism;
 pub mod numerics;
 pub mod observe;

@@ -18,7 +18,7 @@ pub fn mah_per_g(charge_c_per_kg: f64) -> f64 {
 pub struct Unit {
     text: String,
     factor: f64,
-    /// Exponents of kg, m, s, A, K, mol.
+    /// Twice the exponents of kg, m, s, A, K, mol: impedance slopes are per root of a second.
     dimension: [i32; 6],
 }
 
@@ -36,7 +36,7 @@ impl Unit {
     /// Reads a unit like `mol m^-2 s^-1`; `1` is dimensionless.
     ///
     /// # Errors
-    /// If a part is neither a known symbol nor a known symbol with an integer power.
+    /// If a part is neither a known symbol nor a known symbol with a power like `-2` or `-1/2`.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         let mut unit = Self {
             text: text.to_owned(),
@@ -49,11 +49,11 @@ impl Unit {
                 part: part.to_owned(),
             };
             let (symbol, power) = match part.split_once('^') {
-                Some((symbol, power)) => (symbol, power.parse::<i32>().map_err(|_| unknown())?),
-                None => (part, 1),
+                Some((symbol, power)) => (symbol, half_power(power).ok_or_else(unknown)?),
+                None => (part, 2),
             };
             let (factor, dimension) = symbol_value(symbol).ok_or_else(unknown)?;
-            unit.factor *= factor.powi(power);
+            unit.factor *= f64::powf(factor, f64::from(power) / 2.0);
             for (sum, exponent) in unit.dimension.iter_mut().zip(dimension) {
                 *sum += exponent * power;
             }
@@ -80,6 +80,14 @@ impl Unit {
 impl fmt::Display for Unit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
+    }
+}
+
+/// Twice the power that is written: `-2` is −4, `-1/2` is −1.
+fn half_power(text: &str) -> Option<i32> {
+    match text.strip_suffix("/2") {
+        Some(numerator) => numerator.parse().ok(),
+        None => text.parse::<i32>().ok().map(|power| 2 * power),
     }
 }
 
@@ -140,5 +148,7 @@ mod tests {
         let error = Unit::parse("mol m^-2 fortnight^-1").unwrap_err();
         assert_eq!(error.part, "fortnight^-1");
         assert!(Unit::parse("m^x").is_err());
+        let slope = Unit::parse("ohm s^-1/2").unwrap();
+        assert!(!slope.is_compatible(&Unit::parse("ohm s^-1").unwrap()));
     }
 }

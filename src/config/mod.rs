@@ -1,8 +1,16 @@
 //! Files that users write become domain types: raw mirrors of the file, then checks, then types that cannot be wrong.
 
+mod dataset;
 mod error;
+mod experiment;
 mod model;
+mod protocol;
 
+pub use dataset::Fact;
+pub use dataset::FactRole;
+pub use dataset::Facts;
+pub use dataset::read_facts;
 pub use error::ConfigError;
+pub use experiment::read_study;
 pub use model::parse_mechanism;
 pub use model::read_mechanism;

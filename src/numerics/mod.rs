@@ -2,5 +2,7 @@
 
 pub mod bordered;
 pub mod interpolate;
+pub mod least_squares;
+pub mod sampling;
 pub mod scalar;
 pub mod stiff;

@@ -34,6 +34,14 @@ pub fn largest_current(record: &Record) -> Option<f64> {
     maximum(&record.time_s, &magnitude).map(|(_, height)| height)
 }
 
+/// Charge passed in a record: the integral of |I| over time, by trapezoids, in the record's unit of current times s.
+pub fn passed_charge(record: &Record) -> Option<f64> {
+    let times = record.time_s.windows(2);
+    let currents = record.current.windows(2);
+    let parts = times.zip(currents).map(|(t, i)| (t[1] - t[0]) * 0.5 * (i[0].abs() + i[1].abs()));
+    (record.len() > 1).then(|| parts.sum())
+}
+
 /// Slope (Ω s^−1/2) of the straight line of Re Z against ω^−1/2 between two frequencies (Hz), ends included.
 ///
 /// `None` with fewer than two points. SPEC section 8.

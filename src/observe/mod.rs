@@ -7,6 +7,7 @@ pub use analyse::deposition_time_s;
 pub use analyse::growth_time_s;
 pub use analyse::largest_current;
 pub use analyse::oxidation_peak;
+pub use analyse::passed_charge;
 pub use analyse::resistance_ohm;
 pub use analyse::transference_number;
 pub use analyse::warburg_slope;
@@ -73,6 +74,11 @@ pub enum Observable {
     /// Largest current density of a step (A m⁻²).
     LargestCurrent {
         /// Step with a sweep or a hold.
+        step: usize,
+    },
+    /// Charge that a hold passes (C m⁻²).
+    PassedCharge {
+        /// Step with the hold.
         step: usize,
     },
     /// Slope of Re Z against ω^−1/2 (Ω s^−1/2).
@@ -142,6 +148,7 @@ impl Observable {
                 }
                 _ => None,
             },
+            Self::PassedCharge { step } => passed_charge(&segment(outcome, *step)?.record),
             Self::WarburgSlope {
                 step,
                 lowest_hz,
@@ -157,6 +164,22 @@ impl Observable {
             }
             Self::DepositionTime { step } => deposition_time_s(&segment(outcome, *step)?.record),
             Self::AnodeShare { step } => anode_share(cell, outcome.states.get(*step)?),
+        }
+    }
+
+    /// The unit of the value.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Self::Capacity { .. } | Self::CapacityMax { .. } => "mAh g^-1",
+            Self::CapacityRatio { .. } | Self::Transference | Self::AnodeShare { .. } => "1",
+            Self::ActivationVoltage { .. }
+            | Self::OxidationPeak { .. }
+            | Self::OxidationPeakShift { .. } => "V",
+            Self::LargestCurrent { .. } => "A m^-2",
+            Self::PassedCharge { .. } => "C m^-2",
+            Self::WarburgSlope { .. } => "ohm s^-1/2",
+            Self::Resistance { .. } => "ohm",
+            Self::GrowthTime { .. } | Self::DepositionTime { .. } => "s",
         }
     }
 
@@ -204,7 +227,9 @@ impl Observable {
                     _ => lacks(*index, "an impedance spectrum"),
                 }
             }
-            Self::GrowthTime { step: index, .. } | Self::DepositionTime { step: index } => {
+            Self::GrowthTime { step: index, .. }
+            | Self::DepositionTime { step: index }
+            | Self::PassedCharge { step: index } => {
                 match step(*index)? {
                     Step::Hold { .. } => Ok(()),
                     _ => lacks(*index, "a hold"),

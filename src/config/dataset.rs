@@ -1,0 +1,211 @@
+//! Data sets of stated numbers: `datasets/<name>/dataset.toml` and its table of facts.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use polars::prelude::CsvReadOptions;
+use polars::prelude::DataFrame;
+use polars::prelude::SerReader;
+use serde::Deserialize;
+
+use super::error::ConfigError;
+use super::error::Place;
+use super::error::parse_toml;
+use super::error::read_text;
+use crate::estimate::Noise;
+use crate::units::Unit;
+
+/// What a fact may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactRole {
+    /// A number that fits compare with.
+    Fitted,
+    /// A limit that fits respect.
+    Bound,
+    /// A statement of larger or smaller.
+    Ordering,
+    /// Informs a prior.
+    Prior,
+    /// Describes the catalyst.
+    Descriptor,
+    /// Kept from fits, to be predicted.
+    Predicted,
+    /// Follows from other facts: never counted.
+    Derived,
+    /// For the reader.
+    Context,
+}
+
+/// One stated number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// Identifier; unique together with the cell.
+    pub id: String,
+    /// The cell or material it is about.
+    pub cell: String,
+    /// The number, if there is one, in its unit.
+    pub value: Option<f64>,
+    /// Unit.
+    pub unit: Unit,
+    /// Role.
+    pub role: FactRole,
+    /// How far it may be off, in its own unit for absolute ones.
+    pub noise: Option<Noise>,
+}
+
+/// A data set of facts.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The table's file, for messages.
+    pub path: PathBuf,
+    /// The rows.
+    pub rows: Vec<Fact>,
+    /// Highest voltage that the electrolyte stands (V), if it is known.
+    pub upper_limit_v: Option<f64>,
+}
+
+impl Facts {
+    /// The fact of an identifier about one of these cells.
+    pub fn find(&self, id: &str, cells: &[String]) -> Option<&Fact> {
+        self.rows.iter().find(|fact| {
+            fact.id == id
+                && (cells.contains(&fact.cell)
+                    || fact.cell == "both"
+                    || fact.cell.starts_with("either"))
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDataset {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "title")]
+    _title: String,
+    #[serde(rename = "origin")]
+    _origin: String,
+    #[serde(rename = "kind")]
+    _kind: RawKind,
+    #[serde(rename = "licence")]
+    _licence: String,
+    facts: PathBuf,
+    #[serde(rename = "active_element")]
+    _active_element: String,
+    upper_limit_v: Option<f64>,
+    #[serde(default, rename = "notes")]
+    _notes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawKind {
+    Measured,
+    Literature,
+    Synthetic,
+}
+
+/// Reads a data set.
+///
+/// # Errors
+/// [`ConfigError`] with the file and the line, row or key at fault.
+pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
+    let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
+    let table = path.parent().unwrap_or(Path::new(".")).join(&raw.facts);
+    // Checked here, because polars would name no path in its own message.
+    read_text(&table)?;
+    let unreadable = |reason: String| ConfigError::Unreadable {
+        path: table.clone(),
+        reason,
+    };
+    let frame = CsvReadOptions::default()
+        .with_infer_schema_length(Some(0))
+        .with_has_header(true)
+        .try_into_reader_with_file_path(Some(table.clone()))
+        .and_then(|reader| reader.finish())
+        .map_err(|error| unreadable(error.to_string()))?;
+    let place = Place::new(&table);
+    let rows = rows(&place, &frame)?;
+    if rows.is_empty() {
+        return Err(place.value("rows", "none", "at least one fact"));
+    }
+    Ok(Facts {
+        rows,
+        upper_limit_v: raw.upper_limit_v,
+        path: table,
+    })
+}
+
+fn rows(place: &Place<'_>, frame: &DataFrame) -> Result<Vec<Fact>, ConfigError> {
+    let column = |name: &str| -> Result<Vec<String>, ConfigError> {
+        let missing = || place.value(format!("column '{name}'"), "nothing", "a column of that name");
+        let column = frame.column(name).map_err(|_| missing())?;
+        let texts = column.str().map_err(|_| missing())?;
+        Ok(texts.iter().map(|text| text.unwrap_or("").trim().to_owned()).collect())
+    };
+    let columns = ["id", "cell", "value", "unit", "role", "uncertainty", "uncertainty_kind"];
+    let columns: Vec<Vec<String>> = columns.iter().map(|n| column(n)).collect::<Result<_, _>>()?;
+    let mut facts: Vec<Fact> = Vec::new();
+    for row in 0..frame.height() {
+        let texts: Vec<&str> = columns.iter().map(|c| c[row].as_str()).collect();
+        // The header is line one.
+        let fact = fact(place, row + 2, &texts)?;
+        if facts.iter().any(|f| f.id == fact.id && f.cell == fact.cell) {
+            let key = format!("line {}", row + 2);
+            let found = format!("a second '{}' of '{}'", fact.id, fact.cell);
+            return Err(place.value(key, found, "one row per id and cell"));
+        }
+        facts.push(fact);
+    }
+    Ok(facts)
+}
+
+fn fact(place: &Place<'_>, line: usize, texts: &[&str]) -> Result<Fact, ConfigError> {
+    let [id, cell, value, unit, role, uncertainty, kind] = texts else {
+        unreachable!("seven columns are read");
+    };
+    let wrong = |column: &str, found: &str, expected: &str| {
+        place.value(format!("line {line}, column '{column}'"), format!("'{found}'"), expected)
+    };
+    let number = |column: &str, text: &str| match text.parse::<f64>() {
+        _ if text.is_empty() => Ok(None),
+        Ok(number) if number.is_finite() => Ok(Some(number)),
+        _ => Err(wrong(column, text, "a finite number or nothing")),
+    };
+    let role = match *role {
+        "fitted" => FactRole::Fitted,
+        "bound" => FactRole::Bound,
+        "ordering" => FactRole::Ordering,
+        "prior" => FactRole::Prior,
+        "descriptor" => FactRole::Descriptor,
+        "predicted" => FactRole::Predicted,
+        "derived" => FactRole::Derived,
+        "context" => FactRole::Context,
+        _ => {
+            let expected = "fitted, bound, ordering, prior, descriptor, predicted, derived or context";
+            return Err(wrong("role", role, expected));
+        }
+    };
+    let noise = match (number("uncertainty", uncertainty)?, *kind) {
+        (None, "") => None,
+        (Some(sd), kind) if sd > 0.0 => Some(match kind {
+            "relative" => Noise::Relative(sd),
+            "absolute" => Noise::Absolute(sd),
+            "upper_limit" => Noise::UpperLimit(sd),
+            "lower_limit" => Noise::LowerLimit(sd),
+            _ => {
+                let expected = "relative, absolute, upper_limit or lower_limit";
+                return Err(wrong("uncertainty_kind", kind, expected));
+            }
+        }),
+        _ => return Err(wrong("uncertainty", uncertainty, "a positive number with its kind, or neither")),
+    };
+    Ok(Fact {
+        id: (*id).to_owned(),
+        cell: (*cell).to_owned(),
+        value: number("value", value)?,
+        unit: Unit::parse(unit).map_err(|error| wrong("unit", unit, &error.to_string()))?,
+        role,
+        noise,
+    })
+}

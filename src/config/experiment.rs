@@ -1,0 +1,751 @@
+//! Experiment files: `experiments/<name>.toml`, from raw mirror to study.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::dataset::FactRole;
+use super::dataset::Facts;
+use super::dataset::read_facts;
+use super::error::ConfigError;
+use super::error::Place;
+use super::error::parse_toml;
+use super::error::read_text;
+use super::model::RawPrior;
+use super::model::bounds;
+use super::model::read_mechanism;
+use super::protocol::RawProtocol;
+use crate::estimate::Alternative;
+use crate::estimate::Blind;
+use crate::estimate::CellSpec;
+use crate::estimate::FitSettings;
+use crate::estimate::Free;
+use crate::estimate::Noise;
+use crate::estimate::Observation;
+use crate::estimate::Ordering;
+use crate::estimate::Prediction;
+use crate::estimate::Resolution;
+use crate::estimate::Role;
+use crate::estimate::Study;
+use crate::estimate::Target;
+use crate::estimate::Variant;
+use crate::mechanism::Mechanism;
+use crate::mechanism::Prior;
+use crate::observe::Observable;
+use crate::protocol::Protocol;
+use crate::simulate::Accuracy;
+use crate::simulate::Mesh;
+use crate::units::Unit;
+
+/// Reads an experiment and everything it names.
+///
+/// # Errors
+/// [`ConfigError`] with the file and the line or key at fault.
+pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
+    let raw: RawExperiment = parse_toml(path, &read_text(path)?)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mechanism = Arc::new(read_mechanism(&folder.join(&raw.mechanism))?);
+    let facts = read_facts(&folder.join(&raw.dataset))?;
+    let builder = Builder {
+        place: Place::new(path),
+        raw: &raw,
+        mechanism: &mechanism,
+        facts: &facts,
+    };
+    builder.study()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExperiment {
+    name: String,
+    mechanism: PathBuf,
+    dataset: PathBuf,
+    assumptions: Vec<String>,
+    mesh: RawMeshes,
+    fit: RawFit,
+    cell: Vec<RawCell>,
+    protocol: BTreeMap<String, RawProtocol>,
+    observable: Vec<RawObserved>,
+    #[serde(default)]
+    alternative: Vec<RawAlternative>,
+    #[serde(default)]
+    prediction: Vec<RawPredicted>,
+    #[serde(default)]
+    ordering: Vec<RawOrdering>,
+    free: RawFree,
+    variant: Vec<RawVariant>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMeshes {
+    coarse: RawResolution,
+    fine: RawResolution,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawResolution {
+    separator: usize,
+    cathode: usize,
+    relative_tolerance: f64,
+    absolute_factor: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFit {
+    seed: u64,
+    candidates: usize,
+    starts: usize,
+    iterations_max: usize,
+    gradient_tolerance: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCell {
+    name: String,
+    facts: Vec<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawObserved {
+    id: String,
+    cell: String,
+    protocol: String,
+    assumed: Option<f64>,
+    capacity: Option<RawCapacity>,
+    capacity_max: Option<RawCapacityMax>,
+    capacity_ratio: Option<RawCapacityRatio>,
+    activation_voltage: Option<RawActivation>,
+    oxidation_peak: Option<RawRamp>,
+    warburg_slope: Option<RawWarburg>,
+    resistance: Option<RawResistance>,
+    transference: Option<bool>,
+    growth_time: Option<RawGrowth>,
+    deposition_time: Option<RawStepOnly>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPredicted {
+    id: String,
+    cell: String,
+    protocol: String,
+    capacity: RawCapacity,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOrdering {
+    claim: String,
+    id: String,
+    larger: RawSide,
+    smaller: RawSide,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSide {
+    cell: String,
+    protocol: String,
+    largest_current: Option<RawStepOnly>,
+    deposition_charge: Option<RawStepOnly>,
+    growth_time: Option<RawGrowth>,
+    resistance: Option<RawResistance>,
+    anode_share: Option<RawStepOnly>,
+    oxidation_peak: Option<RawRamp>,
+    capacity: Option<RawCapacity>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawStepOnly {
+    step: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawCapacity {
+    step: usize,
+    cycle: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawCapacityMax {
+    step: usize,
+    from: usize,
+    to: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawCapacityRatio {
+    step: usize,
+    cycle: usize,
+    over: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawActivation {
+    step: usize,
+    window: f64,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawRamp {
+    step: usize,
+    ramp: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawWarburg {
+    step: usize,
+    lowest_hz: f64,
+    highest_hz: f64,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+struct RawResistance {
+    step: usize,
+    frequency_hz: f64,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct RawGrowth {
+    step: usize,
+    solid: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAlternative {
+    name: String,
+    meaning: String,
+    swap: [[String; 2]; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFree {
+    parameters: Vec<String>,
+    #[serde(default)]
+    ratio: Vec<RawRatio>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRatio {
+    name: String,
+    cell: String,
+    parameters: Vec<String>,
+    prior: RawPrior,
+    bounds: [f64; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVariant {
+    name: String,
+    meaning: String,
+    blind: RawBlind,
+    #[serde(default)]
+    ratio: Vec<RawRatio>,
+    #[serde(default)]
+    parameter: BTreeMap<String, RawOverride>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOverride {
+    value: Option<f64>,
+    prior: Option<RawPrior>,
+    bounds: Option<[f64; 2]>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum RawBlind {
+    Yes,
+    ParametersOnly,
+    No,
+}
+
+impl RawCapacity {
+    fn build(self) -> Observable {
+        Observable::Capacity {
+            step: self.step,
+            cycle: self.cycle,
+        }
+    }
+}
+
+impl RawRamp {
+    fn build(self) -> Observable {
+        Observable::OxidationPeak {
+            step: self.step,
+            ramp: self.ramp,
+        }
+    }
+}
+
+impl RawResistance {
+    fn build(self) -> Observable {
+        Observable::Resistance {
+            step: self.step,
+            frequency_hz: self.frequency_hz,
+        }
+    }
+}
+
+impl RawGrowth {
+    fn build(&self) -> Observable {
+        Observable::GrowthTime {
+            step: self.step,
+            solid: self.solid.clone(),
+        }
+    }
+}
+
+/// The only choice of a list of optional ones.
+fn only_one(choices: Vec<Option<Observable>>) -> Result<Observable, usize> {
+    let set: Vec<Observable> = choices.into_iter().flatten().collect();
+    <[Observable; 1]>::try_from(set)
+        .map(|[one]| one)
+        .map_err(|set| set.len())
+}
+
+impl RawObserved {
+    fn observable(&self) -> Result<Observable, usize> {
+        only_one(vec![
+            self.capacity.map(RawCapacity::build),
+            self.capacity_max.map(|raw| Observable::CapacityMax {
+                step: raw.step,
+                from: raw.from,
+                to: raw.to,
+            }),
+            self.capacity_ratio.map(|raw| Observable::CapacityRatio {
+                step: raw.step,
+                cycle: raw.cycle,
+                over: raw.over,
+            }),
+            self.activation_voltage.map(|raw| Observable::ActivationVoltage {
+                step: raw.step,
+                window: raw.window,
+            }),
+            self.oxidation_peak.map(RawRamp::build),
+            self.warburg_slope.map(|raw| Observable::WarburgSlope {
+                step: raw.step,
+                lowest_hz: raw.lowest_hz,
+                highest_hz: raw.highest_hz,
+            }),
+            self.resistance.map(RawResistance::build),
+            self.transference.filter(|is_set| *is_set).map(|_| Observable::Transference),
+            self.growth_time.as_ref().map(RawGrowth::build),
+            self.deposition_time.map(|raw| Observable::DepositionTime { step: raw.step }),
+        ])
+    }
+}
+
+impl RawSide {
+    fn observable(&self) -> Result<Observable, usize> {
+        only_one(vec![
+            self.largest_current.map(|raw| Observable::LargestCurrent { step: raw.step }),
+            self.deposition_charge.map(|raw| Observable::PassedCharge { step: raw.step }),
+            self.growth_time.as_ref().map(RawGrowth::build),
+            self.resistance.map(RawResistance::build),
+            self.anode_share.map(|raw| Observable::AnodeShare { step: raw.step }),
+            self.oxidation_peak.map(RawRamp::build),
+            self.capacity.map(RawCapacity::build),
+        ])
+    }
+}
+
+/// Checks a raw experiment against what it names.
+struct Builder<'a> {
+    place: Place<'a>,
+    raw: &'a RawExperiment,
+    mechanism: &'a Arc<Mechanism>,
+    facts: &'a Facts,
+}
+
+impl Builder<'_> {
+    fn study(&self) -> Result<Study, ConfigError> {
+        let raw = self.raw;
+        if raw.observable.is_empty() {
+            return Err(self.place.value("observable", "none", "at least one [[observable]]"));
+        }
+        if raw.cell.is_empty() {
+            return Err(self.place.value("cell", "none", "at least one [[cell]]"));
+        }
+        let protocols = raw
+            .protocol
+            .iter()
+            .map(|(name, p)| p.build(&self.place, name, self.mechanism, self.facts.upper_limit_v))
+            .collect::<Result<Vec<Protocol>, _>>()?;
+        let observations = self.observations(&protocols)?;
+        let variants: Vec<Variant> =
+            raw.variant.iter().map(|v| self.variant(v)).collect::<Result<_, _>>()?;
+        if variants.is_empty() {
+            return Err(self.place.value("variant", "none", "at least one [[variant]]"));
+        }
+        Ok(Study {
+            name: raw.name.clone(),
+            assumptions: raw.assumptions.clone(),
+            mechanism: Arc::clone(self.mechanism),
+            cells: raw.cell.iter().map(|c| self.cell(c)).collect::<Result<_, _>>()?,
+            predictions: self.predictions(&protocols)?,
+            orderings: self.orderings(&protocols)?,
+            alternatives: self.alternatives(&observations)?,
+            protocols,
+            observations,
+            variants,
+            coarse: self.resolution("mesh.coarse", &raw.mesh.coarse)?,
+            fine: self.resolution("mesh.fine", &raw.mesh.fine)?,
+            settings: self.settings()?,
+        })
+    }
+
+    fn settings(&self) -> Result<FitSettings, ConfigError> {
+        let RawFit {
+            seed,
+            candidates,
+            starts,
+            iterations_max,
+            gradient_tolerance,
+        } = self.raw.fit;
+        for (key, value) in [("candidates", candidates), ("starts", starts), ("iterations_max", iterations_max)] {
+            if value == 0 {
+                return Err(self.place.value(format!("fit.{key}"), "0", "at least 1"));
+            }
+        }
+        let key = "fit.gradient_tolerance";
+        Ok(FitSettings {
+            seed,
+            candidates: candidates.max(starts),
+            starts,
+            iterations_max,
+            gradient_tolerance: self.place.number(key, gradient_tolerance, |v| v > 0.0, "a positive number")?,
+        })
+    }
+
+    fn resolution(&self, key: &str, raw: &RawResolution) -> Result<Resolution, ConfigError> {
+        const VOLUMES_MAX: usize = 1000;
+        for (name, count) in [("separator", raw.separator), ("cathode", raw.cathode)] {
+            if count == 0 || count > VOLUMES_MAX {
+                let expected = format!("1 to {VOLUMES_MAX} volumes");
+                return Err(self.place.value(format!("{key}.{name}"), count.to_string(), expected));
+            }
+        }
+        let tolerance = |name: &str, value: f64, most: f64| {
+            let expected = format!("a positive number up to {most}");
+            self.place.number(&format!("{key}.{name}"), value, |v| v > 0.0 && v <= most, &expected)
+        };
+        Ok(Resolution {
+            mesh: Mesh {
+                n_separator: raw.separator,
+                n_electrode: raw.cathode,
+            },
+            accuracy: Accuracy {
+                relative: tolerance("relative_tolerance", raw.relative_tolerance, 1e-2)?,
+                absolute_factor: tolerance("absolute_factor", raw.absolute_factor, 1e3)?,
+            },
+        })
+    }
+
+    fn cell(&self, raw: &RawCell) -> Result<CellSpec, ConfigError> {
+        let overrides = raw.parameters.iter().map(|(name, value)| {
+            let key = format!("cell '{}'.parameters.{name}", raw.name);
+            let id = self.parameter(&key, name)?;
+            let value = self.place.number(&key, *value, |_| true, "a finite number")?;
+            Ok((id, self.mechanism.parameters().row(id).unit.to_si(value)))
+        });
+        Ok(CellSpec {
+            name: raw.name.clone(),
+            overrides: overrides.collect::<Result<_, ConfigError>>()?,
+        })
+    }
+
+    fn parameter(&self, key: &str, name: &str) -> Result<crate::mechanism::ParameterId, ConfigError> {
+        self.mechanism.parameters().find(name).ok_or_else(|| {
+            let expected = format!("a parameter of the mechanism '{}'", self.mechanism.name());
+            self.place.value(key, format!("'{name}'"), expected)
+        })
+    }
+
+    fn cell_index(&self, key: &str, name: &str) -> Result<usize, ConfigError> {
+        let position = self.raw.cell.iter().position(|cell| cell.name == name);
+        position.ok_or_else(|| {
+            let names: Vec<&str> = self.raw.cell.iter().map(|c| c.name.as_str()).collect();
+            self.place.value(format!("{key}.cell"), format!("'{name}'"), format!("one of {}", names.join(", ")))
+        })
+    }
+
+    fn target(
+        &self,
+        key: &str,
+        (id, cell, protocol): (&str, &str, &str),
+        observable: Result<Observable, usize>,
+        protocols: &[Protocol],
+    ) -> Result<Target, ConfigError> {
+        let observable = observable.map_err(|count| {
+            self.place.value(key, format!("{count} quantities"), "exactly one, like capacity = { step = 1, cycle = 1 }")
+        })?;
+        let cell = self.cell_index(key, cell)?;
+        let position = protocols.iter().position(|p| p.name == protocol).ok_or_else(|| {
+            let names: Vec<&str> = protocols.iter().map(|p| p.name.as_str()).collect();
+            let key = format!("{key}.protocol");
+            self.place.value(key, format!("'{protocol}'"), format!("one of {}", names.join(", ")))
+        })?;
+        observable.check(&protocols[position]).map_err(|what| {
+            self.place.value(key, what, "a quantity that the protocol produces")
+        })?;
+        if let Observable::GrowthTime { solid, .. } = &observable
+            && !self.mechanism.solids().any(|s| s.name == *solid)
+        {
+            let key = format!("{key}.growth_time.solid");
+            return Err(self.place.value(key, format!("'{solid}'"), "a solid of the mechanism"));
+        }
+        Ok(Target {
+            id: id.to_owned(),
+            cell,
+            protocol: position,
+            observable,
+        })
+    }
+
+    fn observations(&self, protocols: &[Protocol]) -> Result<Vec<Observation>, ConfigError> {
+        let list = self.raw.observable.iter().enumerate();
+        list.map(|(i, raw)| {
+            let key = format!("observable {} '{}' of '{}'", i + 1, raw.id, raw.cell);
+            let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
+            let target = self.target(&key, names, raw.observable(), protocols)?;
+            let (measured, noise) = self.measured(&key, &target, raw.assumed)?;
+            let noise = noise.ok_or_else(|| {
+                let found = format!("no uncertainty in {}", self.facts.path.display());
+                self.place.value(&key, found, "a fact with an uncertainty and its kind")
+            })?;
+            Ok(Observation {
+                target,
+                measured,
+                noise,
+            })
+        })
+        .collect()
+    }
+
+    /// Value and noise of a fact, in the observable's unit.
+    fn measured(
+        &self,
+        key: &str,
+        target: &Target,
+        assumed: Option<f64>,
+    ) -> Result<(f64, Option<Noise>), ConfigError> {
+        let names = &self.raw.cell[target.cell].facts;
+        let fact = self.facts.find(&target.id, names).ok_or_else(|| {
+            let found = format!("no fact of that id and cell in {}", self.facts.path.display());
+            self.place.value(key, found, "an id of the data set")
+        })?;
+        if fact.role == FactRole::Derived {
+            let expected = "the facts that it is derived from, which must not count twice";
+            return Err(self.place.value(key, "a derived fact", expected));
+        }
+        let wanted = Unit::parse(target.observable.unit()).expect("units in the code are known");
+        if !fact.unit.is_compatible(&wanted) {
+            let found = format!("a fact in {}", fact.unit);
+            return Err(self.place.value(key, found, format!("a fact in {wanted}")));
+        }
+        let factor = fact.unit.to_si(1.0) / wanted.to_si(1.0);
+        let value = match (fact.value, assumed) {
+            (Some(value), None) => value * factor,
+            (None, Some(assumed)) => self.place.number(&format!("{key}.assumed"), assumed, |_| true, "a finite number")?,
+            (Some(_), Some(_)) => {
+                return Err(self.place.value(format!("{key}.assumed"), "a value beside that of the fact", "one of both"));
+            }
+            (None, None) => {
+                return Err(self.place.value(key, "a fact without a number", "assumed = … in the experiment"));
+            }
+        };
+        let noise = fact.noise.map(|noise| match noise {
+            Noise::Absolute(sd) => Noise::Absolute(sd * factor),
+            Noise::LowerLimit(sd) => Noise::LowerLimit(sd * factor),
+            relative => relative,
+        });
+        if matches!(noise, Some(Noise::Relative(_) | Noise::UpperLimit(_))) && value <= 0.0 {
+            return Err(self.place.value(key, format!("the value {value}"), "a positive number, as its uncertainty is relative"));
+        }
+        Ok((value, noise))
+    }
+
+    fn predictions(&self, protocols: &[Protocol]) -> Result<Vec<Prediction>, ConfigError> {
+        let list = self.raw.prediction.iter();
+        list.map(|raw| {
+            let key = format!("prediction '{}'", raw.id);
+            let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
+            let target = self.target(&key, names, Ok(raw.capacity.build()), protocols)?;
+            if self.raw.observable.iter().any(|o| o.id == raw.id && o.cell == raw.cell) {
+                return Err(self.place.value(key, "the same number as an observable", "a number that is not fitted"));
+            }
+            let (measured, _) = self.measured(&key, &target, None)?;
+            Ok(Prediction { target, measured })
+        })
+        .collect()
+    }
+
+    fn orderings(&self, protocols: &[Protocol]) -> Result<Vec<Ordering>, ConfigError> {
+        let list = self.raw.ordering.iter();
+        list.map(|raw| {
+            let key = format!("ordering '{}'", raw.claim);
+            if !self.facts.rows.iter().any(|fact| fact.id == raw.id) {
+                return Err(self.place.value(key, format!("the unknown id '{}'", raw.id), "an id of the data set"));
+            }
+            let side = |name: &str, side: &RawSide| {
+                let names = (raw.id.as_str(), side.cell.as_str(), side.protocol.as_str());
+                self.target(&format!("{key}.{name}"), names, side.observable(), protocols)
+            };
+            Ok(Ordering {
+                claim: raw.claim.clone(),
+                larger: side("larger", &raw.larger)?,
+                smaller: side("smaller", &raw.smaller)?,
+            })
+        })
+        .collect()
+    }
+
+    fn alternatives(&self, observations: &[Observation]) -> Result<Vec<Alternative>, ConfigError> {
+        let list = self.raw.alternative.iter();
+        list.map(|raw| {
+            let key = format!("alternative '{}'.swap", raw.name);
+            let find = |[id, cell]: &[String; 2]| {
+                let cell = self.cell_index(&key, cell)?;
+                let found = observations.iter().position(|o| o.target.id == *id && o.target.cell == cell);
+                found.ok_or_else(|| {
+                    self.place.value(&key, format!("'{id}'"), "the id and cell of an [[observable]]")
+                })
+            };
+            Ok(Alternative {
+                name: raw.name.clone(),
+                meaning: raw.meaning.clone(),
+                swap: (find(&raw.swap[0])?, find(&raw.swap[1])?),
+            })
+        })
+        .collect()
+    }
+
+    fn variant(&self, raw: &RawVariant) -> Result<Variant, ConfigError> {
+        let mut overrides = Vec::new();
+        for (name, change) in &raw.parameter {
+            let key = format!("variant '{}'.parameter.{name}", raw.name);
+            let id = self.parameter(&key, name)?;
+            if let Some(value) = change.value {
+                let value = self.place.number(&key, value, |_| true, "a finite number")?;
+                overrides.push((id, self.mechanism.parameters().row(id).unit.to_si(value)));
+            } else if !self.raw.free.parameters.contains(name) {
+                let expected = "a value, as the parameter is not free";
+                return Err(self.place.value(key, "only a prior or bounds", expected));
+            }
+        }
+        let parameters = self.raw.free.parameters.iter();
+        let is_fixed = |name: &&String| raw.parameter.get(*name).is_some_and(|c| c.value.is_some());
+        let mut free: Vec<Free> = parameters
+            .filter(|name| !is_fixed(name))
+            .map(|name| self.free(name, raw))
+            .collect::<Result<_, _>>()?;
+        for ratio in self.raw.free.ratio.iter().chain(&raw.ratio) {
+            free.push(self.ratio(ratio)?);
+        }
+        Ok(Variant {
+            name: raw.name.clone(),
+            meaning: raw.meaning.clone(),
+            free,
+            overrides,
+            blind: match raw.blind {
+                RawBlind::Yes => Blind::Yes,
+                RawBlind::ParametersOnly => Blind::ParametersOnly,
+                RawBlind::No => Blind::No,
+            },
+        })
+    }
+
+    fn free(&self, name: &str, variant: &RawVariant) -> Result<Free, ConfigError> {
+        let id = self.parameter("free.parameters", name)?;
+        let row = self.mechanism.parameters().row(id);
+        let key = format!("variant '{}'.parameter.{name}", variant.name);
+        let change = variant.parameter.get(name);
+        let prior = match change.and_then(|c| c.prior) {
+            Some(raw) => Some(raw.build(&self.place, &format!("{key}.prior"), &row.unit)?),
+            None => row.prior,
+        };
+        let limits = match change.and_then(|c| c.bounds) {
+            Some(raw) => Some(bounds(&self.place, &format!("{key}.bounds"), raw, &row.unit)?),
+            None => row.bounds,
+        };
+        let lacks = |what: &str| {
+            let found = format!("'{name}', which has no {what}");
+            self.place.value("free.parameters", found, "a parameter with bounds and a prior")
+        };
+        if row.tied_to.is_some() {
+            return Err(self.place.value("free.parameters", format!("'{name}', which is tied"), "its leader"));
+        }
+        let free = Free {
+            name: name.to_owned(),
+            role: Role::Value(id),
+            prior: prior.ok_or_else(|| lacks("prior"))?,
+            lower: limits.ok_or_else(|| lacks("bounds"))?.0,
+            upper: limits.ok_or_else(|| lacks("bounds"))?.1,
+        };
+        self.check_start(&key, &free, &row.unit)?;
+        Ok(free)
+    }
+
+    /// Bounds must hold the start, which is the centre of the prior; on a logarithmic scale they are positive.
+    fn check_start(&self, key: &str, free: &Free, unit: &Unit) -> Result<(), ConfigError> {
+        let centre = match free.prior {
+            Prior::LogNormal { median, .. } => median,
+            Prior::Normal { mean, .. } => mean,
+        };
+        if matches!(free.prior, Prior::LogNormal { .. }) && free.lower <= 0.0 {
+            let found = unit.from_si(free.lower).to_string();
+            return Err(self.place.value(format!("{key}.bounds"), found, "positive bounds, as the prior is logarithmic"));
+        }
+        if (free.lower..=free.upper).contains(&centre) {
+            return Ok(());
+        }
+        let found = format!("[{}, {}]", unit.from_si(free.lower), unit.from_si(free.upper));
+        let expected = format!("bounds that hold the start {}, the centre of the prior", unit.from_si(centre));
+        Err(self.place.value(format!("{key}.bounds"), found, expected))
+    }
+
+    fn ratio(&self, raw: &RawRatio) -> Result<Free, ConfigError> {
+        let key = format!("ratio '{}'", raw.name);
+        let unit = Unit::parse("1").expect("units in the code are known");
+        let (lower, upper) = bounds(&self.place, &format!("{key}.bounds"), raw.bounds, &unit)?;
+        let parameters = raw.parameters.iter().map(|name| self.parameter(&format!("{key}.parameters"), name));
+        let free = Free {
+            name: raw.name.clone(),
+            role: Role::Ratio {
+                parameters: parameters.collect::<Result<_, _>>()?,
+                cell: self.cell_index(&key, &raw.cell)?,
+            },
+            prior: raw.prior.build(&self.place, &format!("{key}.prior"), &unit)?,
+            lower,
+            upper,
+        };
+        self.check_start(&key, &free, &unit)?;
+        Ok(free)
+    }
+}
