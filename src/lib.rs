@@ -1,12 +1,27 @@
 //! Sulfit estimates rate constants of metal-sulfur cells from cycling, voltammetry and impedance data.
+//!
+//! Modules in the order in which data flows; each uses only those before it (`docs/architecture.md`).
+
+pub mod units;
+
+pub mod numerics;
+
+pub mod record;
+
+pub mod mechanism;
 
 pub mod cell;
-pub mod config;
-pub mod estimate;
-pub mod mechanism;
-pub mod numerics;
-pub mod observe;
+
 pub mod protocol;
-pub mod record;
+
 pub mod simulate;
-pub mod units;
+
+pub mod observe;
+
+pub mod estimate;
+
+pub mod report;
+
+pub mod config;
+
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The `sulfit` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sulfit::cli::run()
+}

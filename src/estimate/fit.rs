@@ -134,6 +134,21 @@ pub struct VariantReport {
     pub verdicts: Vec<Verdict>,
     /// Costs under other readings.
     pub alternatives: Vec<AlternativeCost>,
+    /// What every protocol of every cell gave at the optimum, on the fine mesh.
+    pub curves: Vec<Curves>,
+}
+
+/// What one protocol gave for one cell.
+#[derive(Clone, Debug)]
+pub struct Curves {
+    /// Position of the cell.
+    pub cell: usize,
+    /// Position of the protocol.
+    pub protocol: usize,
+    /// The cell model.
+    pub model: Cell,
+    /// Its outcome.
+    pub outcome: Outcome,
 }
 
 /// The result of a study.
@@ -149,8 +164,6 @@ pub struct FitReport {
     pub failures: Vec<SimulationFailure>,
     /// Whether somebody asked for an end.
     pub is_interrupted: bool,
-    /// Full outcomes of the main variant at its optimum, for plots: cell, protocol, cell model, outcome.
-    pub outcomes: Vec<(usize, usize, Cell, Outcome)>,
 }
 
 /// Fits every variant of a study.
@@ -169,11 +182,8 @@ pub fn fit(study: &Study, monitor: &dyn Monitor) -> FitReport {
         };
         variants.push(fitter.report());
     }
-    let x = variants.first().map(|report| report.x.clone()).unwrap_or_default();
-    let outcomes = outcomes(study, &x, &counters);
     FitReport {
         variants,
-        outcomes,
         evaluations: counters.evaluations.load(Memory::Relaxed),
         failed: counters.failed(),
         failures: counters.failures(),
@@ -213,10 +223,8 @@ pub fn simulate(study: &Study, monitor: &dyn Monitor) -> FitReport {
         x,
     };
     let report = fitter.finish(solution, f64::NAN, Vec::new(), Vec::new());
-    let outcomes = outcomes(study, &report.x, &counters);
     FitReport {
         variants: vec![report],
-        outcomes,
         evaluations: counters.evaluations.load(Memory::Relaxed),
         failed: counters.failed(),
         failures: counters.failures(),
@@ -233,15 +241,6 @@ impl Monitor for Patient {
     fn is_interrupted(&self) -> bool {
         false
     }
-}
-
-fn outcomes(study: &Study, x: &[f64], counters: &Counters) -> Vec<(usize, usize, Cell, Outcome)> {
-    let observed = study.observations.iter().map(|o| o.target.clone());
-    let predicted = study.predictions.iter().map(|p| p.target.clone());
-    let compared = study.orderings.iter().flat_map(|o| [o.larger.clone(), o.smaller.clone()]);
-    let targets = observed.chain(predicted).chain(compared).collect();
-    let context = (counters, &Patient as &dyn Monitor);
-    Simulator::new(study, &study.variants[0], study.fine, targets, context).outcomes(x)
 }
 
 /// Fits one variant.
@@ -401,6 +400,7 @@ impl<'s> Fitter<'s> {
             estimates: self.estimates(&solution.x, covariance.as_ref()),
             predicted: self.predicted(&solution.x, covariance.as_ref()),
             verdicts: self.verdicts(&solution.x),
+            curves: self.curves(&solution.x),
             observed,
             cost,
             cost_data,
@@ -490,6 +490,15 @@ impl<'s> Fitter<'s> {
             }),
         })
         .collect()
+    }
+
+    fn curves(&self, x: &[f64]) -> Vec<Curves> {
+        let study = self.study;
+        let observed = study.observations.iter().map(|o| o.target.clone());
+        let predicted = study.predictions.iter().map(|p| p.target.clone());
+        let compared = study.orderings.iter().flat_map(|o| [o.larger.clone(), o.smaller.clone()]);
+        let targets = observed.chain(predicted).chain(compared).collect();
+        self.simulator(targets).curves(x)
     }
 
     fn verdicts(&self, x: &[f64]) -> Vec<Verdict> {

@@ -5,6 +5,7 @@ mod objective;
 mod study;
 
 pub use fit::AlternativeCost;
+pub use fit::Curves;
 pub use fit::Estimate;
 pub use fit::FitReport;
 pub use fit::Observed;

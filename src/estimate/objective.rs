@@ -8,6 +8,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::Monitor;
+use super::fit::Curves;
 use super::study::Observation;
 use super::study::Resolution;
 use super::study::Role;
@@ -199,8 +200,8 @@ impl<'s> Simulator<'s> {
         Ok((values, plans))
     }
 
-    /// Full outcomes of every run, for plots.
-    pub(super) fn outcomes(&self, x: &[f64]) -> Vec<(usize, usize, Cell, Outcome)> {
+    /// Full outcomes of every run, for figures; runs that fail are left out and counted.
+    pub(super) fn curves(&self, x: &[f64]) -> Vec<Curves> {
         let results: Vec<_> = (0..self.runs.len())
             .into_par_iter()
             .map(|index| self.outcome(x, index, None))
@@ -208,8 +209,13 @@ impl<'s> Simulator<'s> {
         let pairs = self.runs.iter().zip(results);
         pairs
             .filter_map(|(run, result)| {
-                let (cell, outcome) = result.ok()?;
-                Some((run.cell, run.protocol, cell, outcome))
+                let (model, outcome) = result.ok()?;
+                Some(Curves {
+                    cell: run.cell,
+                    protocol: run.protocol,
+                    model,
+                    outcome,
+                })
             })
             .collect()
     }

@@ -1,0 +1,202 @@
+//! The command line: arguments, progress, messages, exit codes.
+
+mod progress;
+
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::config::read_study;
+use crate::estimate::FitReport;
+use crate::estimate::Study;
+use crate::estimate::fit;
+use crate::estimate::simulate;
+use crate::report;
+use crate::report::Kind;
+use progress::Terminal;
+
+/// Some runs failed or did not converge.
+const EXIT_INCOMPLETE: u8 = 1;
+/// The user's file or argument is wrong.
+const EXIT_BAD_INPUT: u8 = 2;
+
+/// Rate constants of metal-sulfur cells from cycling, voltammetry and impedance data.
+#[derive(Parser)]
+#[command(name = "sulfit", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fit the free parameters of an experiment, predict its targets and write a report
+    Fit(FitArguments),
+    /// Run the protocols of an experiment at the values of its mechanism file, without fitting
+    Simulate(SimulateArguments),
+    /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
+    Check(CheckArguments),
+}
+
+#[derive(Args)]
+struct FitArguments {
+    /// Experiment file (TOML)
+    file: PathBuf,
+    /// Folder for the report [default: results/NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Number of threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Number of starts that are fitted on the coarse mesh [default: that of the experiment]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    starts: Option<u16>,
+}
+
+#[derive(Args)]
+struct SimulateArguments {
+    /// Experiment file (TOML)
+    file: PathBuf,
+    /// Folder for the report [default: results/NAME-simulated]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Number of threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    /// Experiment file (TOML)
+    file: PathBuf,
+}
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Fit(arguments) => run_fit(&arguments),
+        Command::Simulate(arguments) => run_simulate(&arguments),
+        Command::Check(arguments) => run_check(&arguments.file),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            say(&format!("error: {message}"));
+            ExitCode::from(EXIT_BAD_INPUT)
+        }
+    }
+}
+
+fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
+    let mut study = read(&arguments.file)?;
+    if let Some(starts) = arguments.starts {
+        study.settings.starts = usize::from(starts);
+        study.settings.candidates = study.settings.candidates.max(study.settings.starts);
+    }
+    let folder = folder(arguments.out.as_deref(), &study.name);
+    check_folder(&folder)?;
+    let monitor = Terminal::new();
+    let report = in_pool(arguments.threads, || fit(&study, &monitor))?;
+    monitor.finish();
+    finish(&study, &report, &folder, Kind::Fit)
+}
+
+fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
+    let study = read(&arguments.file)?;
+    let folder = folder(arguments.out.as_deref(), &format!("{}-simulated", study.name));
+    check_folder(&folder)?;
+    let monitor = Terminal::new();
+    let report = in_pool(arguments.threads, || simulate(&study, &monitor))?;
+    monitor.finish();
+    finish(&study, &report, &folder, Kind::Simulation)
+}
+
+fn run_check(file: &Path) -> Result<ExitCode, String> {
+    let study = read(file)?;
+    let table = study.mechanism.parameters();
+    print(&format!(
+        "{}: mechanism '{}' with {} parameters and {} reactions, balanced\n\
+         {} cells, {} protocols, {} observables, {} predictions, {} comparisons\n\
+         variants: {}\n",
+        file.display(),
+        study.mechanism.name(),
+        table.rows().len(),
+        study.mechanism.reactions().len(),
+        study.cells.len(),
+        study.protocols.len(),
+        study.observations.len(),
+        study.predictions.len(),
+        study.orderings.len(),
+        study
+            .variants
+            .iter()
+            .map(|v| format!("{} ({} free)", v.name, v.free.len()))
+            .collect::<Vec<_>>()
+            .join(", "),
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> Result<Study, String> {
+    read_study(file).map_err(|error| error.to_string())
+}
+
+fn folder(given: Option<&Path>, name: &str) -> PathBuf {
+    given.map_or_else(|| Path::new("results").join(name), Path::to_owned)
+}
+
+/// A file in place of the folder is told before hours of work, not after.
+fn check_folder(folder: &Path) -> Result<(), String> {
+    if folder.exists() && !folder.is_dir() {
+        let place = folder.display();
+        return Err(format!("{place}: found a file, expected a folder; choose another with --out"));
+    }
+    Ok(())
+}
+
+fn in_pool<T: Send>(threads: Option<u16>, work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    let threads = threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| format!("--threads: {error}"))?;
+    Ok(pool.install(work))
+}
+
+fn finish(
+    study: &Study,
+    report: &FitReport,
+    folder: &Path,
+    kind: Kind,
+) -> Result<ExitCode, String> {
+    report::write(folder, study, report).map_err(|error| error.to_string())?;
+    print(&report::summary(study, report, kind));
+    print(&format!("report in {}\n", folder.display()));
+    let is_converged = report.variants.iter().all(|v| v.stop.is_converged());
+    let is_complete = report.variants.len() == study.variants.len() || kind == Kind::Simulation;
+    if kind == Kind::Fit && (!is_converged || !is_complete) {
+        say("some fits did not converge; the report tells why");
+        return Ok(ExitCode::from(EXIT_INCOMPLETE));
+    }
+    if kind == Kind::Simulation && report.failed > 0 {
+        say(&format!("{} simulations failed; the report tells why", report.failed));
+        return Ok(ExitCode::from(EXIT_INCOMPLETE));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Results go to stdout. A closed pipe is no reason to fail.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// All else goes to stderr.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

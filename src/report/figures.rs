@@ -1,0 +1,318 @@
+//! Figures as SVG: capacity over cycles, voltammograms, Nyquist plots, with measured points where there are any.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::estimate::Curves;
+use crate::estimate::FitReport;
+use crate::estimate::Study;
+use crate::observe::Observable;
+use crate::protocol::Step;
+use crate::simulate::StepOutcome;
+
+/// Size of a figure (pixels).
+const SIZE: (u32, u32) = (800, 520);
+/// Colours of the cells: Okabe & Ito, told apart by colour-blind readers.
+const COLOURS: [RGBColor; 5] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+];
+
+/// One line of a figure.
+struct Line {
+    label: String,
+    colour: RGBColor,
+    is_dashed: bool,
+    points: Vec<(f64, f64)>,
+}
+
+/// One measured point of a figure.
+struct Mark {
+    label: String,
+    colour: RGBColor,
+    at: (f64, f64),
+}
+
+/// A figure before it is drawn.
+struct Figure {
+    title: String,
+    x: &'static str,
+    y: &'static str,
+    starts_at_zero: bool,
+    is_isometric: bool,
+    lines: Vec<Line>,
+    marks: Vec<Mark>,
+}
+
+/// All figures of a result: file name and SVG text.
+pub(super) fn figures(study: &Study, report: &FitReport) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for (index, protocol) in study.protocols.iter().enumerate() {
+        let figures = [
+            ("capacity", capacity(study, report, index)),
+            ("voltammogram", voltammogram(study, report, index)),
+            ("nyquist", nyquist(study, report, index)),
+        ];
+        for (kind, figure) in figures {
+            if figure.lines.iter().any(|line| !line.points.is_empty())
+                && let Some(svg) = figure.draw()
+            {
+                files.push((format!("{kind}_{}.svg", protocol.name), svg));
+            }
+        }
+    }
+    files
+}
+
+/// The curves of a protocol in every variant: variant, curves.
+fn of_protocol(report: &FitReport, protocol: usize) -> impl Iterator<Item = (usize, &Curves)> {
+    report.variants.iter().flat_map(move |variant| {
+        let curves = variant.curves.iter().filter(move |c| c.protocol == protocol);
+        curves.map(move |c| (variant.variant, c))
+    })
+}
+
+fn label(study: &Study, variant: usize, cell: usize) -> String {
+    if study.variants.len() > 1 {
+        format!("{}, {}", study.cells[cell].name, study.variants[variant].name)
+    } else {
+        study.cells[cell].name.clone()
+    }
+}
+
+fn colour(cell: usize) -> RGBColor {
+    COLOURS[cell % COLOURS.len()]
+}
+
+/// Cycle number of the first cycle of each step, counted through the protocol.
+fn first_cycles(steps: &[Step]) -> Vec<usize> {
+    let mut next = 1;
+    let mut firsts = Vec::new();
+    for step in steps {
+        firsts.push(next);
+        if let Step::Cycle(cycles) = step {
+            next += cycles.count;
+        }
+    }
+    firsts
+}
+
+fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
+    let firsts = first_cycles(&study.protocols[protocol].steps);
+    let lines = of_protocol(report, protocol).map(|(variant, curves)| {
+        let steps = curves.outcome.steps.iter().zip(&firsts);
+        let points = steps.flat_map(|(step, first)| match step {
+            StepOutcome::Cycles(log) => {
+                let at = |c: &crate::simulate::CycleResult| {
+                    ((first + c.cycle - 1) as f64, c.discharge_mah_g)
+                };
+                log.cycles.iter().map(at).collect()
+            }
+            _ => Vec::new(),
+        });
+        Line {
+            label: label(study, variant, curves.cell),
+            colour: colour(curves.cell),
+            is_dashed: variant > 0,
+            points: points.collect(),
+        }
+    });
+    let observed = study.observations.iter().map(|o| (&o.target, o.measured));
+    let predicted = study.predictions.iter().map(|p| (&p.target, p.measured));
+    let marks = observed.chain(predicted).filter(|(t, _)| t.protocol == protocol);
+    let marks = marks.filter_map(|(target, measured)| {
+        let cycle = match target.observable {
+            Observable::Capacity { step, cycle } => firsts.get(step)? + cycle - 1,
+            Observable::CapacityMax { step, to, .. } => firsts.get(step)? + to - 1,
+            _ => return None,
+        };
+        Some(Mark {
+            label: "measured".to_owned(),
+            colour: colour(target.cell),
+            at: (cycle as f64, measured),
+        })
+    });
+    Figure {
+        title: format!("Discharge capacity, {}", study.protocols[protocol].name),
+        x: "cycle",
+        y: "discharge capacity / mAh g⁻¹ of active element",
+        starts_at_zero: true,
+        is_isometric: false,
+        lines: lines.collect(),
+        marks: marks.collect(),
+    }
+}
+
+fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
+    let lines = of_protocol(report, protocol).map(|(variant, curves)| {
+        let points = curves.outcome.steps.iter().flat_map(|step| match step {
+            StepOutcome::Sweep(ramps) => {
+                let records = ramps.iter().map(|ramp| &ramp.record);
+                let points = records.flat_map(|r| r.voltage_v.iter().zip(&r.current));
+                // In a voltammogram oxidation is positive.
+                points.map(|(v, i)| (*v, -i)).collect()
+            }
+            _ => Vec::new(),
+        });
+        Line {
+            label: label(study, variant, curves.cell),
+            colour: colour(curves.cell),
+            is_dashed: variant > 0,
+            points: points.collect(),
+        }
+    });
+    let peaks = study.observations.iter().filter(|o| {
+        o.target.protocol == protocol
+            && matches!(o.target.observable, Observable::OxidationPeak { .. })
+    });
+    let marks = peaks.map(|o| Mark {
+        label: "measured peak potential".to_owned(),
+        colour: colour(o.target.cell),
+        at: (o.measured, 0.0),
+    });
+    Figure {
+        title: format!("Voltammogram, {}", study.protocols[protocol].name),
+        x: "voltage / V",
+        y: "current density, oxidation positive / A m⁻²",
+        starts_at_zero: false,
+        is_isometric: false,
+        lines: lines.collect(),
+        marks: marks.collect(),
+    }
+}
+
+fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
+    let lines = of_protocol(report, protocol).map(|(variant, curves)| {
+        let points = curves.outcome.steps.iter().flat_map(|step| match step {
+            StepOutcome::Spectrum(spectrum) => {
+                spectrum.impedance_ohm.iter().map(|(re, im)| (*re, -im)).collect()
+            }
+            _ => Vec::new(),
+        });
+        Line {
+            label: label(study, variant, curves.cell),
+            colour: colour(curves.cell),
+            is_dashed: variant > 0,
+            points: points.collect(),
+        }
+    });
+    let resistances = study.observations.iter().filter(|o| {
+        o.target.protocol == protocol && matches!(o.target.observable, Observable::Resistance { .. })
+    });
+    let marks = resistances.map(|o| Mark {
+        label: "measured resistance".to_owned(),
+        colour: colour(o.target.cell),
+        at: (o.measured, 0.0),
+    });
+    Figure {
+        title: format!("Impedance, {}", study.protocols[protocol].name),
+        x: "Re Z / Ω",
+        y: "−Im Z / Ω",
+        starts_at_zero: true,
+        is_isometric: true,
+        lines: lines.collect(),
+        marks: marks.collect(),
+    }
+}
+
+impl Figure {
+    /// The ranges of both axes with a margin, equal scales for an isometric figure.
+    fn ranges(&self) -> (Range<f64>, Range<f64>) {
+        let lines = self.lines.iter().flat_map(|line| line.points.iter());
+        let points = lines.copied().chain(self.marks.iter().map(|mark| mark.at));
+        let points: Vec<(f64, f64)> = points.filter(|p| p.0.is_finite() && p.1.is_finite()).collect();
+        let range = |value: fn(&(f64, f64)) -> f64, from_zero: bool| {
+            let values = points.iter().map(value);
+            let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+                (low.min(v), high.max(v))
+            });
+            let low = if from_zero { low.min(0.0) } else { low };
+            let margin = (0.04 * (high - low)).max(1e-9);
+            let below = if from_zero && low >= 0.0 { 0.0 } else { margin };
+            low - below..high + margin
+        };
+        let x = range(|p| p.0, self.is_isometric);
+        let mut y = range(|p| p.1, self.starts_at_zero);
+        if self.is_isometric {
+            let scale = (x.end - x.start) / f64::from(SIZE.0);
+            y.end = y.end.max(y.start + scale * f64::from(SIZE.1));
+        }
+        (x, y)
+    }
+
+    /// The SVG text; `None` if the plotting library refuses, which would be a bug of ours that a report survives.
+    fn draw(&self) -> Option<String> {
+        let mut svg = String::new();
+        {
+            let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+            self.draw_on(&area).ok()?;
+            area.present().ok()?;
+        }
+        Some(svg)
+    }
+
+    fn draw_on(
+        &self,
+        area: &DrawingArea<SVGBackend<'_>, Shift>,
+    ) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+        area.fill(&WHITE)?;
+        let (x, y) = self.ranges();
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.title, ("sans-serif", 20))
+            .margin(14)
+            .x_label_area_size(44)
+            .y_label_area_size(70)
+            .build_cartesian_2d(x, y)?;
+        chart
+            .configure_mesh()
+            .x_desc(self.x)
+            .y_desc(self.y)
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .axis_desc_style(("sans-serif", 16))
+            .label_style(("sans-serif", 14))
+            .draw()?;
+        for line in &self.lines {
+            let colour = line.colour;
+            let style = ShapeStyle::from(&colour).stroke_width(2);
+            let points = line.points.iter().copied();
+            let drawn = if line.is_dashed {
+                chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?
+            } else {
+                chart.draw_series(LineSeries::new(points, style))?
+            };
+            drawn
+                .label(line.label.clone())
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
+        }
+        let mut labelled = Vec::new();
+        for mark in &self.marks {
+            let (colour, at) = (mark.colour, mark.at);
+            let drawn = chart.draw_series(std::iter::once(
+                EmptyElement::at(at)
+                    + Circle::new((0, 0), 6, WHITE.filled())
+                    + Circle::new((0, 0), 6, ShapeStyle::from(&colour).stroke_width(2))
+                    + Circle::new((0, 0), 2, colour.filled()),
+            ))?;
+            if !labelled.contains(&(&mark.label, colour)) {
+                labelled.push((&mark.label, colour));
+                drawn.label(mark.label.clone()).legend(move |(x, y)| {
+                    Circle::new((x + 9, y), 6, ShapeStyle::from(&colour).stroke_width(2))
+                });
+            }
+        }
+        chart
+            .configure_series_labels()
+            .background_style(WHITE.mix(0.8))
+            .border_style(RGBColor(200, 200, 200))
+            .label_font(("sans-serif", 14))
+            .position(SeriesLabelPosition::UpperRight)
+            .draw()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Reports: results become tables, JSON and figures. Nothing is decided here.
+
+mod figures;
+mod result;
+mod summary;
+mod tables;
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::estimate::FitReport;
+use crate::estimate::Study;
+use result::RawResult;
+use result::RawVariant;
+
+pub use summary::Kind;
+pub use summary::summary;
+
+/// A report that cannot be written.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// The folder or a file in it cannot be written.
+    #[error("{}: cannot be written: {reason}; choose another folder with --out", path.display())]
+    Unwritable {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Writes a report into `folder`: everything is written beside it first, so that nothing is left half-written.
+///
+/// # Errors
+/// [`ReportError`] if a file cannot be written.
+pub fn write(folder: &Path, study: &Study, report: &FitReport) -> Result<(), ReportError> {
+    let unwritable = |reason: String| ReportError::Unwritable {
+        path: folder.to_owned(),
+        reason,
+    };
+    let files = files(study, report).map_err(unwritable)?;
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let staged = (|| -> std::io::Result<()> {
+        std::fs::create_dir_all(parent)?;
+        let staging = tempfile::Builder::new().prefix(".sulfit-").tempdir_in(parent)?;
+        for (name, bytes) in &files {
+            std::fs::write(staging.path().join(name), bytes)?;
+        }
+        std::fs::create_dir_all(folder)?;
+        for (name, _) in &files {
+            std::fs::rename(staging.path().join(name), folder.join(name))?;
+        }
+        staging.close()
+    })();
+    staged.map_err(|error| unwritable(error.to_string()))
+}
+
+/// All files of a report: name and bytes.
+fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let result = RawResult::new(study, report).ok_or("no variant was fitted")?;
+    let mut json = serde_json::to_vec_pretty(&result).map_err(|error| error.to_string())?;
+    json.push(b'\n');
+    let raw: Vec<(&str, RawVariant)> = report
+        .variants
+        .iter()
+        .map(|v| (study.variants[v.variant].name.as_str(), RawVariant::new(study, v)))
+        .collect();
+    let observables: Vec<_> = raw.iter().map(|(n, v)| (*n, &v.observables[..])).collect();
+    let parameters: Vec<_> = raw.iter().map(|(n, v)| (*n, &v.parameters[..])).collect();
+    let table = |error: polars::prelude::PolarsError| error.to_string();
+    let mut files = vec![
+        ("result.json".to_owned(), json),
+        ("observables.csv".to_owned(), tables::observables_csv(&observables).map_err(table)?),
+        ("parameters.csv".to_owned(), tables::parameters_csv(&parameters).map_err(table)?),
+    ];
+    for variant in &report.variants {
+        for curves in &variant.curves {
+            let stem = [
+                study.variants[variant.variant].name.as_str(),
+                study.cells[curves.cell].name.as_str(),
+                study.protocols[curves.protocol].name.as_str(),
+            ]
+            .map(file_name)
+            .join("-");
+            let parts = [
+                ("trajectory", tables::trajectories_parquet(curves)),
+                ("cycles", tables::cycles_parquet(curves)),
+                ("spectra", tables::spectra_parquet(curves)),
+            ];
+            for (kind, bytes) in parts {
+                if let Some(bytes) = bytes.map_err(table)? {
+                    files.push((format!("{kind}-{stem}.parquet"), bytes));
+                }
+            }
+        }
+    }
+    let figures = figures::figures(study, report).into_iter();
+    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
+    Ok(files)
+}
+
+/// A name with letters, digits, dots and underscores only.
+fn file_name(name: &str) -> String {
+    let keep = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '_' };
+    name.chars().map(keep).collect()
+}

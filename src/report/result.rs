@@ -1,0 +1,331 @@
+//! `result.json`: the result of a fit for other programs.
+
+use serde::Serialize;
+
+use crate::estimate::FitReport;
+use crate::estimate::Role;
+use crate::estimate::Scale;
+use crate::estimate::Study;
+use crate::estimate::VariantReport;
+use crate::mechanism::Prior;
+use crate::units::Unit;
+
+/// The whole result.
+#[derive(Serialize)]
+pub(super) struct RawResult {
+    version: &'static str,
+    experiment: String,
+    seed: u64,
+    interrupted: bool,
+    evaluations: usize,
+    failed_solves: usize,
+    failures: Vec<RawFailure>,
+    assumptions: Vec<String>,
+    #[serde(flatten)]
+    main: RawVariant,
+    variants: Vec<RawVariant>,
+}
+
+/// What is told of one variant.
+#[derive(Serialize)]
+pub(super) struct RawVariant {
+    variant: String,
+    meaning: String,
+    converged: bool,
+    stop_reason: String,
+    scaled_gradient: Option<f64>,
+    cost: f64,
+    cost_data: f64,
+    cost_coarse_mesh: Option<f64>,
+    starts: Vec<RawStart>,
+    alternatives: Vec<RawAlternative>,
+    pub(super) observables: Vec<RawObservable>,
+    pub(super) parameters: Vec<RawParameter>,
+    predictions: Vec<RawPrediction>,
+    orderings: Vec<RawOrdering>,
+}
+
+#[derive(Serialize)]
+struct RawFailure {
+    during: String,
+    time_s: Option<f64>,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct RawStart {
+    cost_at_start: Option<f64>,
+    cost: Option<f64>,
+    stop_reason: String,
+}
+
+#[derive(Serialize)]
+struct RawAlternative {
+    name: String,
+    cost: Option<f64>,
+    stop_reason: String,
+}
+
+/// A measured number beside the model's.
+#[derive(Serialize)]
+pub(super) struct RawObservable {
+    pub(super) id: String,
+    pub(super) cell: String,
+    pub(super) measured: f64,
+    pub(super) model: Option<f64>,
+    pub(super) sd: f64,
+    pub(super) z: Option<f64>,
+    pub(super) unit: String,
+    pub(super) used_in_fit: bool,
+    pub(super) model_sd: Option<f64>,
+}
+
+/// A parameter.
+#[derive(Serialize)]
+pub(super) struct RawParameter {
+    pub(super) name: String,
+    pub(super) cell: String,
+    pub(super) value: f64,
+    pub(super) unit: String,
+    pub(super) sd: Option<f64>,
+    pub(super) sd_scale: &'static str,
+    pub(super) prior: String,
+    pub(super) lower: Option<f64>,
+    pub(super) upper: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct RawPrediction {
+    id: String,
+    cell: String,
+    variant: String,
+    measured: f64,
+    model: Option<f64>,
+    sd: Option<f64>,
+    unit: &'static str,
+    blind: &'static str,
+}
+
+#[derive(Serialize)]
+struct RawOrdering {
+    claim: String,
+    met: Option<bool>,
+    larger: Option<f64>,
+    smaller: Option<f64>,
+    unit: &'static str,
+}
+
+impl RawResult {
+    pub(super) fn new(study: &Study, report: &FitReport) -> Option<Self> {
+        let mut variants = report.variants.iter().map(|v| RawVariant::new(study, v));
+        let main = variants.next()?;
+        let failures = report.failures.iter().map(|failure| RawFailure {
+            during: failure.during.clone(),
+            time_s: finite(failure.time_s),
+            reason: failure.reason.clone(),
+        });
+        Some(Self {
+            version: env!("CARGO_PKG_VERSION"),
+            experiment: study.name.clone(),
+            seed: study.settings.seed,
+            interrupted: report.is_interrupted,
+            evaluations: report.evaluations,
+            failed_solves: report.failed,
+            failures: failures.collect(),
+            assumptions: study.assumptions.clone(),
+            main,
+            variants: variants.collect(),
+        })
+    }
+}
+
+impl RawVariant {
+    pub(super) fn new(study: &Study, report: &VariantReport) -> Self {
+        let variant = &study.variants[report.variant];
+        Self {
+            variant: variant.name.clone(),
+            meaning: variant.meaning.clone(),
+            converged: report.stop.is_converged(),
+            stop_reason: report.stop.to_string(),
+            scaled_gradient: finite(report.scaled_gradient),
+            cost: report.cost,
+            cost_data: report.cost_data,
+            cost_coarse_mesh: finite(report.cost_coarse),
+            starts: starts(report),
+            alternatives: alternatives(report),
+            observables: observables(study, report),
+            parameters: parameters(study, report),
+            predictions: predictions(study, report),
+            orderings: orderings(report),
+        }
+    }
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+fn starts(report: &VariantReport) -> Vec<RawStart> {
+    let starts = report.starts.iter().map(|start| RawStart {
+        cost_at_start: start.cost_at_start,
+        cost: finite(start.cost),
+        stop_reason: start.stop.to_string(),
+    });
+    starts.collect()
+}
+
+fn alternatives(report: &VariantReport) -> Vec<RawAlternative> {
+    let alternatives = report.alternatives.iter().map(|alternative| RawAlternative {
+        name: alternative.name.clone(),
+        cost: finite(alternative.cost),
+        stop_reason: alternative.stop.to_string(),
+    });
+    alternatives.collect()
+}
+
+fn observables(study: &Study, report: &VariantReport) -> Vec<RawObservable> {
+    let rows = report.observed.iter().map(|observed| {
+        let observation = &observed.observation;
+        let residual = observation.noise.residual(observed.model, observation.measured);
+        RawObservable {
+            id: observation.target.id.clone(),
+            cell: study.cells[observation.target.cell].name.clone(),
+            measured: observation.measured,
+            model: finite(observed.model),
+            sd: observation.noise.sd(observation.measured),
+            z: finite(residual),
+            unit: observation.target.observable.unit().to_owned(),
+            used_in_fit: true,
+            model_sd: observed.model_sd.and_then(finite),
+        }
+    });
+    rows.collect()
+}
+
+/// The free quantities, then what they make of the parameters that depend on the catalyst.
+fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
+    let variant = &study.variants[report.variant];
+    let table = study.mechanism.parameters();
+    let mut rows = Vec::new();
+    for estimate in &report.estimates {
+        let free = &variant.free[estimate.index];
+        let (unit, cell) = match &free.role {
+            Role::Value(id) => (table.row(*id).unit.clone(), owner(study, variant, *id)),
+            Role::Ratio { cell, .. } => (
+                Unit::parse("1").expect("units in the code are known"),
+                study.cells[*cell].name.clone(),
+            ),
+        };
+        let (sd_scale, factor) = match free.scale() {
+            Scale::Ln => ("ln", 1.0),
+            Scale::Linear => ("linear", unit.from_si(1.0)),
+        };
+        rows.push(RawParameter {
+            name: free.name.clone(),
+            cell,
+            value: unit.from_si(estimate.value),
+            sd: estimate.sd.and_then(finite).map(|sd| sd * factor),
+            sd_scale,
+            prior: prior_text(free.prior, &unit),
+            lower: Some(unit.from_si(free.lower)),
+            upper: Some(unit.from_si(free.upper)),
+            unit: unit.to_string(),
+        });
+    }
+    rows.extend(derived(study, report));
+    rows
+}
+
+/// Whose value a free parameter is: that of all cells, or of those without a ratio.
+fn owner(
+    study: &Study,
+    variant: &crate::estimate::Variant,
+    id: crate::mechanism::ParameterId,
+) -> String {
+    let has_ratio = |cell: usize| {
+        variant.free.iter().any(|free| match &free.role {
+            Role::Ratio { parameters, cell: of } => *of == cell && parameters.contains(&id),
+            Role::Value(_) => false,
+        })
+    };
+    let without: Vec<&str> = (0..study.cells.len())
+        .filter(|cell| !has_ratio(*cell))
+        .map(|cell| study.cells[cell].name.as_str())
+        .collect();
+    if without.len() == study.cells.len() {
+        "shared".to_owned()
+    } else {
+        without.join(", ")
+    }
+}
+
+/// Parameters that a ratio makes different in one cell, with the uncertainty of value and ratio together.
+fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
+    let variant = &study.variants[report.variant];
+    let table = study.mechanism.parameters();
+    let mut rows = Vec::new();
+    for (r, ratio) in variant.free.iter().enumerate() {
+        let Role::Ratio { parameters, cell } = &ratio.role else {
+            continue;
+        };
+        for id in parameters {
+            let leader = table.row(*id).tied_to.unwrap_or(*id);
+            let value_at = variant.free.iter().position(|f| f.role == Role::Value(leader));
+            let values = study.values(variant, &report.x, *cell, 0);
+            let row = table.row(*id);
+            let ln_sd = report.covariance.as_ref().map(|c| {
+                let base = value_at.map_or(0.0, |v| c[[v, v]] + 2.0 * c[[v, r]]);
+                (base + c[[r, r]]).max(0.0).sqrt()
+            });
+            rows.push(RawParameter {
+                name: row.name.clone(),
+                cell: study.cells[*cell].name.clone(),
+                value: row.unit.from_si(values[id.index()]),
+                unit: row.unit.to_string(),
+                sd: ln_sd.and_then(finite),
+                sd_scale: "ln",
+                prior: format!("derived: {} times '{}'", table.row(leader).name, ratio.name),
+                lower: None,
+                upper: None,
+            });
+        }
+    }
+    rows
+}
+
+fn prior_text(prior: Prior, unit: &Unit) -> String {
+    match prior {
+        Prior::LogNormal { median, sd_ln } => {
+            format!("ln-normal: median {:.4e}, sd(ln) {sd_ln}", unit.from_si(median))
+        }
+        Prior::Normal { mean, sd } => {
+            format!("normal: mean {}, sd {}", unit.from_si(mean), unit.from_si(sd))
+        }
+    }
+}
+
+fn predictions(study: &Study, report: &VariantReport) -> Vec<RawPrediction> {
+    let variant = &study.variants[report.variant];
+    let rows = report.predicted.iter().map(|predicted| RawPrediction {
+        id: predicted.target.id.clone(),
+        cell: study.cells[predicted.target.cell].name.clone(),
+        variant: variant.name.clone(),
+        measured: predicted.measured,
+        model: predicted.model,
+        sd: predicted.sd,
+        unit: predicted.target.observable.unit(),
+        blind: variant.blind.as_str(),
+    });
+    rows.collect()
+}
+
+fn orderings(report: &VariantReport) -> Vec<RawOrdering> {
+    let rows = report.verdicts.iter().map(|verdict| RawOrdering {
+        claim: verdict.claim.clone(),
+        met: verdict.values.map(|(larger, smaller)| larger > smaller),
+        larger: verdict.values.map(|(larger, _)| larger),
+        smaller: verdict.values.map(|(_, smaller)| smaller),
+        unit: verdict.unit,
+    });
+    rows.collect()
+}
