@@ -159,14 +159,15 @@ impl Cell {
     /// Applies a face's flux to the volumes beside it.
     fn exchange(&self, face: usize, flux: &FaceFlux<f64>, rate: &mut [f64]) {
         for (volume, sign) in [(face, -1.0), (face + 1, 1.0)] {
-            let width = self.width_m(volume);
-            for species in 0..self.layout.n_dissolved {
-                rate[self.layout.dissolved(volume, species)] +=
-                    sign * flux.species[species] / width;
+            let per_width = sign / self.width_m(volume);
+            let start = self.layout.volumes[volume].start;
+            let amounts = &mut rate[start..start + self.layout.n_dissolved];
+            for (amount, flux) in amounts.iter_mut().zip(&flux.species) {
+                *amount += flux * per_width;
             }
             if self.layout.volumes[volume].is_porous() {
                 rate[self.layout.potential(volume)] -=
-                    sign * flux.ionic_current * self.physics.charging(width);
+                    flux.ionic_current * per_width * self.physics.per_capacitance;
             }
         }
     }
@@ -237,16 +238,11 @@ impl Cell {
             (wetted, drive),
             &mut rate[..n_block],
         );
+        let columns = self.columns(pass, n_block, range.start);
         let mut column = |row: usize, value: &Direction| {
-            for local in 0..DIRECTIONS.min(n_block + 2 - pass.first) {
-                let direction = pass.first + local;
-                let column = match direction.checked_sub(n_block) {
-                    None => Some(range.start + direction),
-                    Some(0) => layout.wetted,
-                    Some(_) => (pass.n > layout.n_states).then_some(layout.n_states),
-                };
-                if let (Some(column), true) = (column, row < pass.n) {
-                    entries[column * pass.n + row] += value.eps[local];
+            for (column, derivative) in columns.iter().zip(&value.eps) {
+                if *derivative != 0.0 && *column < pass.n && row < pass.n {
+                    entries[column * pass.n + row] += derivative;
                 }
             }
         };
@@ -268,6 +264,20 @@ impl Cell {
         }
     }
 
+    /// The column of each direction of a pass; directions without one get an index past the end.
+    fn columns(&self, pass: &Pass<'_>, n_block: usize, start: usize) -> [usize; DIRECTIONS] {
+        std::array::from_fn(|local| {
+            let direction = pass.first + local;
+            match direction.checked_sub(n_block) {
+                None => start + direction,
+                Some(0) => self.layout.wetted.unwrap_or(usize::MAX),
+                // Without a column for it, the current's index is that past the end.
+                Some(1) => self.layout.n_states,
+                Some(_) => usize::MAX,
+            }
+        })
+    }
+
     fn exchange_tangent(
         &self,
         face: usize,
@@ -281,8 +291,7 @@ impl Cell {
                 column(self.layout.dissolved(volume, species), &change);
             }
             if self.layout.volumes[volume].is_porous() {
-                let charging = self.physics.charging(width);
-                let change = flux.ionic_current * (-sign * charging);
+                let change = flux.ionic_current * (-sign / width * self.physics.per_capacitance);
                 column(self.layout.potential(volume), &change);
             }
         }

@@ -76,8 +76,10 @@ pub(super) struct Physics<S> {
     bruggeman: S,
     electronic_conductivity: S,
     series_resistance: S,
-    capacitance: S,
-    conductivity: S,
+    /// 1/(a₀ C_dl) (m³ F⁻¹).
+    pub(super) per_capacitance: S,
+    /// 1/κ (Ω m).
+    resistivity: S,
     transference: S,
     /// γ = χ(1 − t₊)RT/F (V).
     diffusion_potential: S,
@@ -104,8 +106,8 @@ impl<S: Scalar> Physics<S> {
             bruggeman: at(roles.bruggeman),
             electronic_conductivity: at(roles.electronic_conductivity),
             series_resistance: at(roles.series_resistance),
-            capacitance: at(roles.capacitance) * at(roles.active_area),
-            conductivity: at(roles.conductivity),
+            per_capacitance: S::constant(1.0) / (at(roles.capacitance) * at(roles.active_area)),
+            resistivity: S::constant(1.0) / at(roles.conductivity),
             diffusion_potential: at(roles.diffusion_factor) * (-transference + 1.0)
                 / chemistry.f_per_v,
             transference,
@@ -186,11 +188,11 @@ impl<S: Scalar> Physics<S> {
         match electrode {
             Electrode::Foil => {
                 self.foil(y, view, current, foil, volume);
-                y[0] + view.half_path / self.conductivity * current
+                y[0] + view.half_path * self.resistivity * current
             }
             Electrode::CoatedFoil => {
                 self.coated_foil(y, view, current, foil, volume);
-                y[0] + view.half_path / self.conductivity * current
+                y[0] + view.half_path * self.resistivity * current
             }
             Electrode::Porous { .. } => {
                 let half = self.thickness / electrode.n_volumes() as f64 * 0.5;
@@ -240,7 +242,7 @@ impl<S: Scalar> Physics<S> {
         let (amounts, local) = rate.split_at_mut(n_amounts);
         let (coverage_rate, electrons) = self.chemistry.react(&node, amounts);
         local[0] = coverage_rate;
-        local[1] = electrons * FARADAY_C_PER_MOL / self.capacitance;
+        local[1] = electrons * self.per_capacitance * FARADAY_C_PER_MOL;
         VolumeView {
             ln_carrier: self.ln_carrier(&concentrations),
             concentrations,
@@ -323,7 +325,7 @@ impl<S: Scalar> Physics<S> {
         current: S,
     ) -> FaceFlux<S> {
         let path = left.half_path + right.half_path;
-        let resistance = path / self.conductivity;
+        let resistance = path * self.resistivity;
         let diffusion = self.diffusion_potential * (right.ln_carrier - left.ln_carrier);
         let is_inside =
             layout.volumes[face].is_porous() && layout.volumes[face + 1].is_porous();
@@ -335,9 +337,10 @@ impl<S: Scalar> Physics<S> {
             current
         };
         let mut species = [S::constant(0.0); DISSOLVED_MAX];
+        let per_path = S::constant(1.0) / path;
         for (i, dissolved) in self.chemistry.dissolved.iter().enumerate() {
-            let difference = right.concentrations[i] - left.concentrations[i];
-            species[i] = -(dissolved.diffusivity * difference / path);
+            let difference = left.concentrations[i] - right.concentrations[i];
+            species[i] = dissolved.diffusivity * difference * per_path;
         }
         let per_charge = 1.0 / (self.chemistry.stripping.electrons * FARADAY_C_PER_MOL);
         species[self.chemistry.carrier] += self.transference * ionic_current * per_charge;
@@ -346,11 +349,6 @@ impl<S: Scalar> Physics<S> {
             ionic_current,
             drop: ionic_current * resistance - diffusion,
         }
-    }
-
-    /// Change of a porous volume's potential per ionic current that leaves it (V m² A⁻¹ s⁻¹).
-    pub(super) fn charging(&self, width: S) -> S {
-        S::constant(1.0) / (width * self.capacitance)
     }
 
     /// Rate of change of the wetted fraction (s⁻¹).

@@ -127,6 +127,7 @@ struct RawObserved {
     capacity_ratio: Option<RawCapacityRatio>,
     activation_voltage: Option<RawActivation>,
     oxidation_peak: Option<RawRamp>,
+    first_oxidation_peak: Option<RawRamp>,
     warburg_slope: Option<RawWarburg>,
     resistance: Option<RawResistance>,
     transference: Option<bool>,
@@ -163,6 +164,7 @@ struct RawSide {
     resistance: Option<RawResistance>,
     anode_share: Option<RawStepOnly>,
     oxidation_peak: Option<RawRamp>,
+    first_oxidation_peak: Option<RawRamp>,
     capacity: Option<RawCapacity>,
 }
 
@@ -295,8 +297,15 @@ impl RawCapacity {
 }
 
 impl RawRamp {
-    fn build(self) -> Observable {
+    fn largest(self) -> Observable {
         Observable::OxidationPeak {
+            step: self.step,
+            ramp: self.ramp,
+        }
+    }
+
+    fn first(self) -> Observable {
+        Observable::FirstOxidationPeak {
             step: self.step,
             ramp: self.ramp,
         }
@@ -347,7 +356,8 @@ impl RawObserved {
                 step: raw.step,
                 window: raw.window,
             }),
-            self.oxidation_peak.map(RawRamp::build),
+            self.oxidation_peak.map(RawRamp::largest),
+            self.first_oxidation_peak.map(RawRamp::first),
             self.warburg_slope.map(|raw| Observable::WarburgSlope {
                 step: raw.step,
                 lowest_hz: raw.lowest_hz,
@@ -369,7 +379,8 @@ impl RawSide {
             self.growth_time.as_ref().map(RawGrowth::build),
             self.resistance.map(RawResistance::build),
             self.anode_share.map(|raw| Observable::AnodeShare { step: raw.step }),
-            self.oxidation_peak.map(RawRamp::build),
+            self.oxidation_peak.map(RawRamp::largest),
+            self.first_oxidation_peak.map(RawRamp::first),
             self.capacity.map(RawCapacity::build),
         ])
     }

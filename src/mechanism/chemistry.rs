@@ -76,7 +76,8 @@ pub struct Tandem<S> {
     /// Standard potential (V).
     pub potential: S,
     transfer_coefficient: S,
-    ceiling: S,
+    /// k/k_max (1).
+    relative_ceiling: S,
     nucleation: Option<(S, usize)>,
     /// Electrons consumed.
     pub electrons: f64,
@@ -276,7 +277,7 @@ impl<S: Scalar> Chemistry<S> {
                 rate_constant: at(rate_constant),
                 potential: at(potential),
                 transfer_coefficient: at(transfer_coefficient),
-                ceiling: at(ceiling),
+                relative_ceiling: at(rate_constant) / at(ceiling),
                 nucleation: nucleation.map(|id| (at(id), solid(&equation.products))),
                 electrons: equation.electrons_consumed(),
                 coverage_order: surface_order(&equation.reactants, &slot),
@@ -406,8 +407,9 @@ impl<S: Scalar> Chemistry<S> {
     #[inline]
     fn conversion_rate(&self, step: &Tandem<S>, node: &NodeView<'_, S>, reverse: S) -> S {
         let e = self.f_per_v * (node.potential - step.potential) * step.electrons;
-        let forward = (-(step.transfer_coefficient * e)).exp();
-        let backward = ((-step.transfer_coefficient + 1.0) * e).exp();
+        let reduced = step.transfer_coefficient * e;
+        let forward = (-reduced).exp();
+        let backward = (e - reduced).exp();
         let mut reduction = signed_power(node.coverage, step.coverage_order) * forward;
         for activity in &step.oxidised {
             reduction = reduction * self.activity(activity, node);
@@ -416,7 +418,7 @@ impl<S: Scalar> Chemistry<S> {
         for activity in &step.reduced {
             oxidation = oxidation * self.activity(activity, node);
         }
-        let cap = step.rate_constant / step.ceiling * (forward + backward) + 1.0;
+        let cap = step.relative_ceiling * (forward + backward) + 1.0;
         let rate = step.rate_constant * (reduction - oxidation) / cap;
         match step.nucleation {
             Some((initial, solid)) => rate * self.growth_area(initial, solid, node),

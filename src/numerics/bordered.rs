@@ -155,60 +155,65 @@ impl<T: Field> BorderedLu<T> {
         }
     }
 
-    /// Factorises the matrix whose entry in row `i` and column `j` is `entry(i, j)`; entries outside the shape are
-    /// never asked for. A singular matrix is remembered and told by [`Self::solve`].
-    pub fn factorise(&mut self, entry: impl Fn(usize, usize) -> T) {
-        self.singular = !self.factorise_blocks(&entry);
-        if !self.singular {
-            self.singular = !self.factorise_border(&entry);
-        }
+    /// Factorises a matrix, given dense and column-major; entries outside the shape are not read. A singular matrix
+    /// is remembered and told by [`Self::solve`].
+    ///
+    /// # Panics
+    /// If the matrix has another size than the shape.
+    pub fn factorise(&mut self, matrix: &[T]) {
+        let n = self.shape.n_unknowns();
+        assert_eq!(matrix.len(), n * n, "size of the matrix");
+        self.singular = !self.factorise_blocks(matrix) || !self.factorise_border(matrix);
     }
 
-    fn factorise_blocks(&mut self, entry: &impl Fn(usize, usize) -> T) -> bool {
+    fn factorise_blocks(&mut self, matrix: &[T]) -> bool {
+        let n = self.shape.n_unknowns();
         for block in 0..self.shape.n_blocks() {
-            let start = self.shape.starts[block];
+            let (start, size) = (self.shape.starts[block], self.shape.size(block));
+            let rows = |column: usize| &matrix[column * n + start..column * n + start + size];
             let inverse = &mut self.inverse[block];
-            inverse.fill(|i, j| entry(start + i, start + j));
+            inverse.fill(|j| rows(start + j));
             if block > 0 {
                 let before = self.shape.starts[block - 1];
                 let lower = &mut self.lower[block];
                 lower.clear();
                 for j in 0..self.shape.size(block - 1) {
-                    for i in 0..inverse.n_rows {
-                        let value = entry(start + i, before + j);
-                        if value != T::ZERO {
-                            lower.push((i, j, value));
-                        }
-                    }
+                    let entries = rows(before + j).iter().enumerate();
+                    let entries = entries.filter(|(_, value)| **value != T::ZERO);
+                    lower.extend(entries.map(|(i, value)| (i, j, *value)));
                 }
                 inverse.subtract_product(lower, &self.upper[block - 1]);
             }
             if !inverse.invert() {
                 return false;
             }
-            let after = start + inverse.n_rows;
-            self.upper[block].fill_with_product(inverse, |i, j| entry(start + i, after + j));
+            let after = start + size;
+            self.upper[block].fill_with_product(inverse, |j| rows(after + j));
         }
         true
     }
 
-    fn factorise_border(&mut self, entry: &impl Fn(usize, usize) -> T) -> bool {
+    fn factorise_border(&mut self, matrix: &[T]) -> bool {
         let (n, m) = (self.shape.n_core(), self.shape.n_border);
+        let all = n + m;
         let mut columns = std::mem::take(&mut self.border_columns);
         for b in 0..m {
             let column = &mut columns[b * n..(b + 1) * n];
-            for (i, value) in column.iter_mut().enumerate() {
-                *value = entry(i, n + b);
-            }
+            column.copy_from_slice(&matrix[(n + b) * all..(n + b) * all + n]);
             self.solve_core(column);
             for (j, value) in self.border_rows[b * n..(b + 1) * n].iter_mut().enumerate() {
-                *value = entry(n + b, j);
+                *value = matrix[j * all + n + b];
             }
         }
         self.border_columns = columns;
         let (rows, columns) = (&self.border_rows, &self.border_columns);
         let product = |r: usize, c: usize| dot(&rows[r * n..(r + 1) * n], &columns[c * n..(c + 1) * n]);
-        self.schur.fill(|r, c| entry(n + r, n + c) - product(r, c));
+        for c in 0..m {
+            for r in 0..m {
+                let stride = self.schur.stride;
+                self.schur.entries[c * stride + r] = matrix[(n + c) * all + n + r] - product(r, c);
+            }
+        }
         self.schur.invert()
     }
 
@@ -274,24 +279,29 @@ impl<T: Field> Panel<T> {
         }
     }
 
-    fn fill(&mut self, entry: impl Fn(usize, usize) -> T) {
-        for (j, column) in self.entries.chunks_exact_mut(self.stride.max(1)).enumerate() {
-            for (i, value) in column[..self.n_rows].iter_mut().enumerate() {
-                *value = entry(i, j);
-            }
+    fn fill<'m>(&mut self, column_of: impl Fn(usize) -> &'m [T])
+    where
+        T: 'm,
+    {
+        let columns = self.entries.chunks_exact_mut(self.stride.max(1));
+        for (j, column) in columns.enumerate() {
+            column[..self.n_rows].copy_from_slice(column_of(j));
         }
     }
 
-    /// Becomes `left` times the matrix with these entries, most of which are zero.
-    fn fill_with_product(&mut self, left: &Self, entry: impl Fn(usize, usize) -> T) {
-        for (j, column) in self.entries.chunks_exact_mut(self.stride.max(1)).enumerate() {
+    /// Becomes `left` times the matrix with these columns, whose entries are mostly zero.
+    fn fill_with_product<'m>(&mut self, left: &Self, column_of: impl Fn(usize) -> &'m [T])
+    where
+        T: 'm,
+    {
+        let columns = self.entries.chunks_exact_mut(self.stride.max(1));
+        for (j, column) in columns.enumerate() {
             column.fill(T::ZERO);
-            for k in 0..left.n_columns {
-                let factor = entry(k, j);
-                if factor != T::ZERO {
+            for (k, factor) in column_of(j).iter().enumerate() {
+                if *factor != T::ZERO {
                     let source = &left.entries[k * left.stride..(k + 1) * left.stride];
                     for (x, y) in column.iter_mut().zip(source) {
-                        *x += factor * *y;
+                        *x += *factor * *y;
                     }
                 }
             }
@@ -312,26 +322,38 @@ impl<T: Field> Panel<T> {
     }
 
     /// The product with a vector, handed out row by row.
-    fn multiply(&self, x: &[T], mut put: impl FnMut(usize, T)) {
-        for first in (0..self.n_rows).step_by(LANES) {
-            let sums = self.multiply_lanes(first, x);
-            for (lane, sum) in sums[..LANES.min(self.n_rows - first)].iter().enumerate() {
-                put(first + lane, *sum);
-            }
+    fn multiply(&self, x: &[T], put: impl FnMut(usize, T)) {
+        match self.stride {
+            4 => self.multiply_strided::<4>(x, put),
+            8 => self.multiply_strided::<8>(x, put),
+            12 => self.multiply_strided::<12>(x, put),
+            16 => self.multiply_strided::<16>(x, put),
+            _ => self.multiply_any(x, put),
         }
     }
 
-    fn multiply_lanes(&self, first: usize, x: &[T]) -> [T; LANES] {
-        let mut sums = [T::ZERO; LANES];
-        for (column, factor) in self.entries.chunks_exact(self.stride).zip(x) {
-            let lanes: &[T; LANES] = column[first..first + LANES]
-                .try_into()
-                .expect("a slice of that length");
-            for (sum, value) in sums.iter_mut().zip(lanes) {
+    /// The product for a stride that the compiler knows, which lets it keep the sums in registers.
+    fn multiply_strided<const STRIDE: usize>(&self, x: &[T], mut put: impl FnMut(usize, T)) {
+        let (columns, _) = self.entries.as_chunks::<STRIDE>();
+        let mut sums = [T::ZERO; STRIDE];
+        for (column, factor) in columns.iter().zip(x) {
+            for (sum, value) in sums.iter_mut().zip(column) {
                 *sum += *value * *factor;
             }
         }
-        sums
+        for (i, sum) in sums[..self.n_rows].iter().enumerate() {
+            put(i, *sum);
+        }
+    }
+
+    fn multiply_any(&self, x: &[T], mut put: impl FnMut(usize, T)) {
+        for i in 0..self.n_rows {
+            let mut sum = T::ZERO;
+            for (column, factor) in self.entries.chunks_exact(self.stride).zip(x) {
+                sum += column[i] * *factor;
+            }
+            put(i, sum);
+        }
     }
 
     fn multiply_in_place(&self, x: &mut [T]) {
@@ -344,53 +366,65 @@ impl<T: Field> Panel<T> {
 
     /// Gauss–Jordan inversion with partial pivoting; `false` if the matrix is singular or not finite.
     fn invert(&mut self) -> bool {
-        let (n, stride) = (self.n_rows, self.stride);
-        let mut swaps = Vec::with_capacity(n);
-        for k in 0..n {
-            let column = &self.entries[k * stride..k * stride + n];
-            let mut p = k;
-            for i in k + 1..n {
-                if column[i].size() > column[p].size() {
-                    p = i;
-                }
-            }
-            let pivot = column[p];
-            if pivot.size() == 0.0 || !pivot.size().is_finite() {
-                return false;
-            }
-            swaps.push(p);
-            if p != k {
-                for column in self.entries.chunks_exact_mut(stride) {
-                    column.swap(k, p);
-                }
-            }
-            let reciprocal = T::ONE / pivot;
-            let (before, rest) = self.entries.split_at_mut(k * stride);
-            let (pivot_column, after) = rest.split_at_mut(stride);
-            for column in before.chunks_exact_mut(stride).chain(after.chunks_exact_mut(stride)) {
-                let factor = column[k] * reciprocal;
-                column[k] = T::ZERO;
-                if factor != T::ZERO {
-                    for (x, y) in column.iter_mut().zip(pivot_column.iter()) {
-                        *x -= factor * *y;
-                    }
-                    column[k] = factor;
-                }
-            }
-            pivot_column[k] = -T::ONE;
-            for x in pivot_column.iter_mut() {
-                *x = -*x * reciprocal;
+        match self.stride {
+            4 => invert_columns(self.entries.as_chunks_mut::<4>().0, self.n_rows),
+            8 => invert_columns(self.entries.as_chunks_mut::<8>().0, self.n_rows),
+            12 => invert_columns(self.entries.as_chunks_mut::<12>().0, self.n_rows),
+            16 => invert_columns(self.entries.as_chunks_mut::<16>().0, self.n_rows),
+            stride => {
+                let mut columns: Vec<&mut [T]> = self.entries.chunks_exact_mut(stride.max(1)).collect();
+                invert_columns(&mut columns, self.n_rows)
             }
         }
-        for (k, p) in swaps.iter().enumerate().rev() {
-            if *p != k {
-                for i in 0..stride {
-                    self.entries.swap(k * stride + i, p * stride + i);
-                }
-            }
-        }
-        true
     }
+}
+
+/// Inverts a matrix given by its columns, which may be longer than the matrix has rows.
+fn invert_columns<T: Field, C: AsMut<[T]> + AsRef<[T]>>(columns: &mut [C], n: usize) -> bool {
+    let mut swaps = [0_usize; 64];
+    for k in 0..n {
+        let column = &columns[k].as_ref()[..n];
+        let mut p = k;
+        for i in k + 1..n {
+            if column[i].size() > column[p].size() {
+                p = i;
+            }
+        }
+        let pivot = column[p];
+        if pivot.size() == 0.0 || !pivot.size().is_finite() {
+            return false;
+        }
+        swaps[k] = p;
+        if p != k {
+            for column in columns.iter_mut() {
+                column.as_mut().swap(k, p);
+            }
+        }
+        let reciprocal = T::ONE / pivot;
+        let (before, rest) = columns.split_at_mut(k);
+        let (pivot_column, after) = rest.split_at_mut(1);
+        let pivot_column = pivot_column[0].as_mut();
+        for column in before.iter_mut().chain(after) {
+            let column = column.as_mut();
+            if column[k] != T::ZERO {
+                let factor = column[k] * reciprocal;
+                for (x, y) in column.iter_mut().zip(pivot_column.iter()) {
+                    *x -= factor * *y;
+                }
+                column[k] = factor;
+            }
+        }
+        pivot_column[k] = -T::ONE;
+        for x in pivot_column.iter_mut() {
+            *x = -*x * reciprocal;
+        }
+    }
+    for k in (0..n).rev() {
+        if swaps[k] != k {
+            columns.swap(k, swaps[k]);
+        }
+    }
+    true
 }
 
 fn dot<T: Field>(a: &[T], b: &[T]) -> T {
@@ -447,7 +481,8 @@ mod tests {
             let a = fill(&shape, &values);
             let b: Vec<f64> = (0..n).map(|i| values[i] + 0.5).collect();
             let mut lu = BorderedLu::new(&shape);
-            lu.factorise(|i, j| a[i * n + j]);
+            let columns: Vec<f64> = (0..n * n).map(|k| a[(k % n) * n + k / n]).collect();
+            lu.factorise(&columns);
             let mut x = b.clone();
             prop_assert!(lu.solve(&mut x));
             for i in 0..n {
@@ -460,7 +495,7 @@ mod tests {
     #[test]
     fn singular_matrix_is_told() {
         let mut lu = BorderedLu::new(&BlockShape::new(&[2, 2], 0));
-        lu.factorise(|_, _| 1.0);
+        lu.factorise(&[1.0; 16]);
         assert!(!lu.solve(&mut [1.0; 4]));
     }
 }

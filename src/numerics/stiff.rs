@@ -51,6 +51,16 @@ pub struct Tolerances {
     pub absolute: Vec<f64>,
 }
 
+impl Tolerances {
+    /// Multiplies all tolerances by a factor.
+    pub fn tighten(&mut self, factor: f64) {
+        self.relative *= factor;
+        for tolerance in &mut self.absolute {
+            *tolerance *= factor;
+        }
+    }
+}
+
 /// Why an integration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -432,9 +442,7 @@ impl diffsol_la::LinearSolver<Matrix> for NewtonSolver {
             .as_mut()
             .expect("diffsol sets the sparsity before the linearisation");
         operator.matrix_inplace(matrix);
-        let entries = matrix.inner().as_slice();
-        let n = operator.nrows();
-        self.lu.factorise(|i, j| entries[j * n + i]);
+        self.lu.factorise(matrix.inner().as_slice());
     }
 
     fn solve_in_place(&self, b: &mut State) -> Result<(), LaError> {

@@ -4,6 +4,7 @@ mod analyse;
 
 pub use analyse::activation_voltage_v;
 pub use analyse::deposition_time_s;
+pub use analyse::first_oxidation_peak;
 pub use analyse::growth_time_s;
 pub use analyse::largest_current;
 pub use analyse::oxidation_peak;
@@ -21,6 +22,9 @@ use crate::simulate::CycleLog;
 use crate::simulate::Outcome;
 use crate::simulate::StepOutcome;
 use crate::simulate::Trajectory;
+
+/// Share of the largest oxidation current that a local maximum must reach to count as a peak (1).
+const PEAK_SHARE: f64 = 0.5;
 
 /// One number that a protocol yields. Steps are counted from zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,12 +68,12 @@ pub enum Observable {
         /// Which of its ramps.
         ramp: usize,
     },
-    /// Voltage of the oxidation peak of one sweep minus that of another (V).
-    OxidationPeakShift {
-        /// Step and ramp of the later sweep.
-        later: (usize, usize),
-        /// Step and ramp of the earlier sweep.
-        earlier: (usize, usize),
+    /// Voltage of the first oxidation peak of a ramp (V).
+    FirstOxidationPeak {
+        /// Step with the sweep.
+        step: usize,
+        /// Which of its ramps.
+        ramp: usize,
     },
     /// Largest current density of a step (A m⁻²).
     LargestCurrent {
@@ -136,9 +140,12 @@ impl Observable {
                 let (_, charge) = log(outcome, *step)?.first.as_ref()?;
                 activation_voltage_v(&charge.record, *window)
             }
-            Self::OxidationPeak { step, ramp } => peak(outcome, *step, *ramp),
-            Self::OxidationPeakShift { later, earlier } => {
-                Some(peak(outcome, later.0, later.1)? - peak(outcome, earlier.0, earlier.1)?)
+            Self::OxidationPeak { step, ramp } => {
+                oxidation_peak(&self::ramp(outcome, *step, *ramp)?.record).map(|(v, _)| v)
+            }
+            Self::FirstOxidationPeak { step, ramp } => {
+                let record = &self::ramp(outcome, *step, *ramp)?.record;
+                first_oxidation_peak(record, PEAK_SHARE).map(|(v, _)| v)
             }
             Self::LargestCurrent { step } => match outcome.steps.get(*step)? {
                 StepOutcome::Segment(segment) => largest_current(&segment.record),
@@ -174,7 +181,7 @@ impl Observable {
             Self::CapacityRatio { .. } | Self::Transference | Self::AnodeShare { .. } => "1",
             Self::ActivationVoltage { .. }
             | Self::OxidationPeak { .. }
-            | Self::OxidationPeakShift { .. } => "V",
+            | Self::FirstOxidationPeak { .. } => "V",
             Self::LargestCurrent { .. } => "A m^-2",
             Self::PassedCharge { .. } => "C m^-2",
             Self::WarburgSlope { .. } => "ohm s^-1/2",
@@ -209,14 +216,11 @@ impl Observable {
                 Step::Cycle(cycles) if cycles.is_recorded => Ok(()),
                 _ => lacks(*index, "recorded cycles"),
             },
-            Self::OxidationPeak { step: index, ramp } => check_ramp(step(*index)?, *ramp)
-                .or_else(|what| lacks(*index, &what)),
-            Self::OxidationPeakShift { later, earlier } => {
-                for (index, ramp) in [later, earlier] {
-                    check_ramp(step(*index)?, *ramp).or_else(|what| lacks(*index, &what))?;
-                }
-                Ok(())
-            }
+            Self::OxidationPeak { step: index, ramp }
+            | Self::FirstOxidationPeak { step: index, ramp } => match step(*index)? {
+                Step::Sweep { vertices_v, .. } if *ramp < vertices_v.len() => Ok(()),
+                _ => lacks(*index, &format!("a sweep with ramp {ramp}")),
+            },
             Self::LargestCurrent { step: index } => match step(*index)? {
                 Step::Sweep { .. } | Step::Hold { .. } => Ok(()),
                 _ => lacks(*index, "a sweep or a hold"),
@@ -236,13 +240,6 @@ impl Observable {
                 }
             }
         }
-    }
-}
-
-fn check_ramp(step: &Step, ramp: usize) -> Result<(), String> {
-    match step {
-        Step::Sweep { vertices_v, .. } if ramp < vertices_v.len() => Ok(()),
-        _ => Err(format!("a sweep with ramp {ramp}")),
     }
 }
 
@@ -267,9 +264,9 @@ fn segment(outcome: &Outcome, step: usize) -> Option<&Trajectory> {
     }
 }
 
-fn peak(outcome: &Outcome, step: usize, ramp: usize) -> Option<f64> {
+fn ramp(outcome: &Outcome, step: usize, ramp: usize) -> Option<&Trajectory> {
     match outcome.steps.get(step)? {
-        StepOutcome::Sweep(ramps) => oxidation_peak(&ramps.get(ramp)?.record).map(|(v, _)| v),
+        StepOutcome::Sweep(ramps) => ramps.get(ramp),
         _ => None,
     }
 }

@@ -168,7 +168,10 @@ fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
     });
     let peaks = study.observations.iter().filter(|o| {
         o.target.protocol == protocol
-            && matches!(o.target.observable, Observable::OxidationPeak { .. })
+            && matches!(
+                o.target.observable,
+                Observable::OxidationPeak { .. } | Observable::FirstOxidationPeak { .. }
+            )
     });
     let marks = peaks.map(|o| Mark {
         label: "measured peak potential".to_owned(),

@@ -22,12 +22,13 @@ const FULL_AT_END: usize = 3;
 /// Longest first jump: its slope is known from one cycle only.
 const FIRST_JUMP_MAX: usize = 6;
 /// Longest jump.
-const JUMP_MAX: usize = 24;
+const JUMP_MAX: usize = 28;
 /// Largest share of the available active element that a jump may take.
-const LOSS_MAX: f64 = 0.025;
+const LOSS_MAX: f64 = 0.035;
 /// Shortest jump that is worth its settling cycle.
 const JUMP_MIN: usize = 2;
-/// The loaded solid must hold this many times what a jump takes from it.
+/// The loaded solid must hold this many times what a jump takes from it when the jump is chosen; a frozen jump at
+/// neighbouring parameters then finds enough.
 const RESERVE: f64 = 1.5;
 
 /// Where a run of cycles jumps: after which cycle, over how many.
@@ -128,7 +129,12 @@ impl Simulation<'_> {
                     self.jump_length(cycles, &slopes, before_last.is_none(), &sinks)
                 }
             };
-            if length > 0 && self.jump(length, &start, (&slopes, before_last.as_ref()), &sinks) {
+            let reserve = match jumping {
+                Jumping::Adaptive => RESERVE,
+                Jumping::Never | Jumping::Frozen(_) => 1.0,
+            };
+            let pair = (&slopes, before_last.as_ref());
+            if length > 0 && self.jump((length, reserve), &start, pair, &sinks) {
                 log.plan.jumps.push((cycle, length));
                 cycle += length;
                 before_last = Some(slopes);
@@ -224,7 +230,7 @@ impl Simulation<'_> {
     /// Extrapolates the state over `length` cycles; `false` if the loaded solid cannot give what the sinks take.
     fn jump(
         &mut self,
-        length: usize,
+        (length, reserve): (usize, f64),
         start: &[f64],
         (slopes, earlier): (&Slopes, Option<&Slopes>),
         sinks: &[Sink],
@@ -243,7 +249,7 @@ impl Simulation<'_> {
             .zip(sinks)
             .map(|(amount, sink)| amount * sink.active_per_area)
             .sum();
-        if !self.take_from_loaded(taken) {
+        if !self.take_from_loaded(taken, reserve) {
             return false;
         }
         for (amount, sink) in growth.iter().zip(sinks) {
@@ -254,7 +260,7 @@ impl Simulation<'_> {
     }
 
     /// Takes active element (mol m⁻²) from the loaded solid, volume by volume in proportion to what they hold.
-    fn take_from_loaded(&mut self, active_mol_m2: f64) -> bool {
+    fn take_from_loaded(&mut self, active_mol_m2: f64, reserve: f64) -> bool {
         let layout = self.cell.layout();
         let mechanism = self.cell.mechanism();
         let loaded = &mechanism.fresh().loaded;
@@ -271,7 +277,7 @@ impl Simulation<'_> {
             })
             .collect();
         let held: f64 = holdings.iter().map(|(_, amount, factor)| amount * factor).sum();
-        if held < RESERVE * active_mol_m2 {
+        if held < reserve * active_mol_m2 {
             return false;
         }
         for (index, amount, _) in holdings {

@@ -18,13 +18,17 @@ impl Simulation<'_> {
         self.cell.jacobian(&self.state, bias_a_m2, m, &mut j);
         let shape = &self.cell.layout().shape;
         let mut lu = BorderedLu::<Complex<f64>>::new(shape);
+        let mut matrix = vec![Complex::new(0.0, 0.0); n * n];
         let area = self.cell.area_m2();
         let impedance_ohm = frequencies_hz.iter().map(|frequency| {
             let omega = 2.0 * std::f64::consts::PI * frequency;
-            lu.factorise(|row, column| {
-                let imaginary = if row == column { omega } else { 0.0 };
-                Complex::new(-j[column * m + row], imaginary)
-            });
+            for (column, entries) in matrix.chunks_exact_mut(n).enumerate() {
+                for (row, entry) in entries.iter_mut().enumerate() {
+                    let imaginary = if row == column { omega } else { 0.0 };
+                    *entry = Complex::new(-j[column * m + row], imaginary);
+                }
+            }
+            lu.factorise(&matrix);
             let mut x: Vec<Complex<f64>> =
                 (0..n).map(|row| Complex::new(j[n * m + row], 0.0)).collect();
             if !lu.solve(&mut x) {

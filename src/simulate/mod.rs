@@ -29,6 +29,9 @@ use drive::DrivenCell;
 
 /// Points that a recorded segment keeps of each step of the integrator, its end included.
 const POINTS_PER_STEP: usize = 4;
+/// Recorded segments are integrated this much tighter: potentials of peaks are read from them, and a peak's place is
+/// less exact than the curve.
+const RECORDED_TIGHTER: f64 = 0.1;
 /// Absolute tolerance of the current that an imposed voltage drives (A m⁻²).
 const CURRENT_TOLERANCE_A_M2: f64 = 1e-7;
 
@@ -243,6 +246,9 @@ impl<'c> Simulation<'c> {
         let system = DrivenCell::new(self.cell, drive);
         let mut start = self.state.clone();
         let mut tolerances = self.tolerances.clone();
+        if is_recorded {
+            tolerances.tighten(RECORDED_TIGHTER);
+        }
         if let Drive::Voltage { start_v, .. } = drive {
             start.push(self.cell.current_a_m2(&self.state, start_v));
             tolerances.absolute.push(CURRENT_TOLERANCE_A_M2);
