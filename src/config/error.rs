@@ -88,8 +88,18 @@ impl<'a> Place<'a> {
         if value.is_finite() && holds(value) {
             Ok(value)
         } else {
-            Err(self.value(key, value.to_string(), expected))
+            Err(self.value(key, plain(value), expected))
         }
+    }
+}
+
+/// A number as people write it: with an exponent where it would be long without.
+pub(crate) fn plain(value: f64) -> String {
+    let is_short = value == 0.0 || (1e-3..1e6).contains(&value.abs());
+    if is_short || !value.is_finite() {
+        format!("{value}")
+    } else {
+        format!("{value:e}")
     }
 }
 

@@ -1,11 +1,7 @@
 //! Experiment files: `experiments/<name>.toml`, from raw mirror to study.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-use serde::Deserialize;
 
 use super::dataset::FactRole;
 use super::dataset::Facts;
@@ -13,11 +9,18 @@ use super::dataset::read_facts;
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
+use super::error::plain;
 use super::error::read_text;
-use super::model::RawPrior;
+use super::experiment_file::RawBlind;
+use super::experiment_file::RawCell;
+use super::experiment_file::RawExperiment;
+use super::experiment_file::RawFit;
+use super::experiment_file::RawRatio;
+use super::experiment_file::RawResolution;
+use super::experiment_file::RawSide;
+use super::experiment_file::RawVariant;
 use super::model::bounds;
 use super::model::read_mechanism;
-use super::protocol::RawProtocol;
 use crate::estimate::Alternative;
 use crate::estimate::Blind;
 use crate::estimate::CellSpec;
@@ -56,334 +59,6 @@ pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
         facts: &facts,
     };
     builder.study()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawExperiment {
-    name: String,
-    mechanism: PathBuf,
-    dataset: PathBuf,
-    assumptions: Vec<String>,
-    mesh: RawMeshes,
-    fit: RawFit,
-    cell: Vec<RawCell>,
-    protocol: BTreeMap<String, RawProtocol>,
-    observable: Vec<RawObserved>,
-    #[serde(default)]
-    alternative: Vec<RawAlternative>,
-    #[serde(default)]
-    prediction: Vec<RawPredicted>,
-    #[serde(default)]
-    ordering: Vec<RawOrdering>,
-    free: RawFree,
-    variant: Vec<RawVariant>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMeshes {
-    coarse: RawResolution,
-    fine: RawResolution,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawResolution {
-    separator: usize,
-    cathode: usize,
-    relative_tolerance: f64,
-    absolute_factor: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFit {
-    seed: u64,
-    candidates: usize,
-    starts: usize,
-    iterations_max: usize,
-    gradient_tolerance: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCell {
-    name: String,
-    facts: Vec<String>,
-    #[serde(default)]
-    parameters: BTreeMap<String, f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawObserved {
-    id: String,
-    cell: String,
-    protocol: String,
-    assumed: Option<f64>,
-    capacity: Option<RawCapacity>,
-    capacity_max: Option<RawCapacityMax>,
-    capacity_ratio: Option<RawCapacityRatio>,
-    activation_voltage: Option<RawActivation>,
-    oxidation_peak: Option<RawRamp>,
-    first_oxidation_peak: Option<RawRamp>,
-    warburg_slope: Option<RawWarburg>,
-    resistance: Option<RawResistance>,
-    transference: Option<bool>,
-    growth_time: Option<RawGrowth>,
-    deposition_time: Option<RawStepOnly>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPredicted {
-    id: String,
-    cell: String,
-    protocol: String,
-    capacity: RawCapacity,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOrdering {
-    claim: String,
-    id: String,
-    larger: RawSide,
-    smaller: RawSide,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSide {
-    cell: String,
-    protocol: String,
-    largest_current: Option<RawStepOnly>,
-    deposition_charge: Option<RawStepOnly>,
-    growth_time: Option<RawGrowth>,
-    resistance: Option<RawResistance>,
-    anode_share: Option<RawStepOnly>,
-    oxidation_peak: Option<RawRamp>,
-    first_oxidation_peak: Option<RawRamp>,
-    capacity: Option<RawCapacity>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawStepOnly {
-    step: usize,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawCapacity {
-    step: usize,
-    cycle: usize,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawCapacityMax {
-    step: usize,
-    from: usize,
-    to: usize,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawCapacityRatio {
-    step: usize,
-    cycle: usize,
-    over: usize,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawActivation {
-    step: usize,
-    window: f64,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawRamp {
-    step: usize,
-    ramp: usize,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawWarburg {
-    step: usize,
-    lowest_hz: f64,
-    highest_hz: f64,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(deny_unknown_fields)]
-struct RawResistance {
-    step: usize,
-    frequency_hz: f64,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct RawGrowth {
-    step: usize,
-    solid: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAlternative {
-    name: String,
-    meaning: String,
-    swap: [[String; 2]; 2],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFree {
-    parameters: Vec<String>,
-    #[serde(default)]
-    ratio: Vec<RawRatio>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRatio {
-    name: String,
-    cell: String,
-    parameters: Vec<String>,
-    prior: RawPrior,
-    bounds: [f64; 2],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawVariant {
-    name: String,
-    meaning: String,
-    blind: RawBlind,
-    #[serde(default)]
-    ratio: Vec<RawRatio>,
-    #[serde(default)]
-    parameter: BTreeMap<String, RawOverride>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOverride {
-    value: Option<f64>,
-    prior: Option<RawPrior>,
-    bounds: Option<[f64; 2]>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum RawBlind {
-    Yes,
-    ParametersOnly,
-    No,
-}
-
-impl RawCapacity {
-    fn build(self) -> Observable {
-        Observable::Capacity {
-            step: self.step,
-            cycle: self.cycle,
-        }
-    }
-}
-
-impl RawRamp {
-    fn largest(self) -> Observable {
-        Observable::OxidationPeak {
-            step: self.step,
-            ramp: self.ramp,
-        }
-    }
-
-    fn first(self) -> Observable {
-        Observable::FirstOxidationPeak {
-            step: self.step,
-            ramp: self.ramp,
-        }
-    }
-}
-
-impl RawResistance {
-    fn build(self) -> Observable {
-        Observable::Resistance {
-            step: self.step,
-            frequency_hz: self.frequency_hz,
-        }
-    }
-}
-
-impl RawGrowth {
-    fn build(&self) -> Observable {
-        Observable::GrowthTime {
-            step: self.step,
-            solid: self.solid.clone(),
-        }
-    }
-}
-
-/// The only choice of a list of optional ones.
-fn only_one(choices: Vec<Option<Observable>>) -> Result<Observable, usize> {
-    let set: Vec<Observable> = choices.into_iter().flatten().collect();
-    <[Observable; 1]>::try_from(set)
-        .map(|[one]| one)
-        .map_err(|set| set.len())
-}
-
-impl RawObserved {
-    fn observable(&self) -> Result<Observable, usize> {
-        only_one(vec![
-            self.capacity.map(RawCapacity::build),
-            self.capacity_max.map(|raw| Observable::CapacityMax {
-                step: raw.step,
-                from: raw.from,
-                to: raw.to,
-            }),
-            self.capacity_ratio.map(|raw| Observable::CapacityRatio {
-                step: raw.step,
-                cycle: raw.cycle,
-                over: raw.over,
-            }),
-            self.activation_voltage.map(|raw| Observable::ActivationVoltage {
-                step: raw.step,
-                window: raw.window,
-            }),
-            self.oxidation_peak.map(RawRamp::largest),
-            self.first_oxidation_peak.map(RawRamp::first),
-            self.warburg_slope.map(|raw| Observable::WarburgSlope {
-                step: raw.step,
-                lowest_hz: raw.lowest_hz,
-                highest_hz: raw.highest_hz,
-            }),
-            self.resistance.map(RawResistance::build),
-            self.transference.filter(|is_set| *is_set).map(|_| Observable::Transference),
-            self.growth_time.as_ref().map(RawGrowth::build),
-            self.deposition_time.map(|raw| Observable::DepositionTime { step: raw.step }),
-        ])
-    }
-}
-
-impl RawSide {
-    fn observable(&self) -> Result<Observable, usize> {
-        only_one(vec![
-            self.largest_current.map(|raw| Observable::LargestCurrent { step: raw.step }),
-            self.deposition_charge.map(|raw| Observable::PassedCharge { step: raw.step }),
-            self.growth_time.as_ref().map(RawGrowth::build),
-            self.resistance.map(RawResistance::build),
-            self.anode_share.map(|raw| Observable::AnodeShare { step: raw.step }),
-            self.oxidation_peak.map(RawRamp::largest),
-            self.first_oxidation_peak.map(RawRamp::first),
-            self.capacity.map(RawCapacity::build),
-        ])
-    }
 }
 
 /// Checks a raw experiment against what it names.
@@ -730,14 +405,16 @@ impl Builder<'_> {
             Prior::Normal { mean, .. } => mean,
         };
         if matches!(free.prior, Prior::LogNormal { .. }) && free.lower <= 0.0 {
-            let found = unit.from_si(free.lower).to_string();
+            let found = plain(unit.from_si(free.lower));
             return Err(self.place.value(format!("{key}.bounds"), found, "positive bounds, as the prior is logarithmic"));
         }
         if (free.lower..=free.upper).contains(&centre) {
             return Ok(());
         }
-        let found = format!("[{}, {}]", unit.from_si(free.lower), unit.from_si(free.upper));
-        let expected = format!("bounds that hold the start {}, the centre of the prior", unit.from_si(centre));
+        let (lower, upper) = (unit.from_si(free.lower), unit.from_si(free.upper));
+        let found = format!("[{}, {}]", plain(lower), plain(upper));
+        let centre = plain(unit.from_si(centre));
+        let expected = format!("bounds that hold the start {centre}, the centre of the prior");
         Err(self.place.value(format!("{key}.bounds"), found, expected))
     }
 

@@ -3,6 +3,7 @@
 mod dataset;
 mod error;
 mod experiment;
+mod experiment_file;
 mod model;
 mod protocol;
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
+use super::error::plain;
 use super::error::read_text;
 use crate::mechanism::Coefficient;
 use crate::mechanism::Equation;
@@ -280,7 +281,7 @@ pub(super) fn bounds(
     } else {
         Err(place.value(
             key,
-            format!("[{lower}, {upper}]"),
+            format!("[{}, {}]", plain(lower), plain(upper)),
             "two finite numbers, the lower one first",
         ))
     }
@@ -348,8 +349,8 @@ fn parameter(
     if let Some((lower, upper)) = bounds
         && !(lower..=upper).contains(&value)
     {
-        let found = format!("{}, outside the bounds", unit.from_si(value));
-        let expected = format!("{} to {}", unit.from_si(lower), unit.from_si(upper));
+        let found = format!("{}, outside the bounds", plain(unit.from_si(value)));
+        let expected = format!("{} to {}", plain(unit.from_si(lower)), plain(unit.from_si(upper)));
         return Err(place.value(key("value"), found, expected));
     }
     if raw.source.trim().is_empty() {

@@ -1,0 +1,339 @@
+//! The raw mirror of an experiment file, and the choices in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::model::RawPrior;
+use super::protocol::RawProtocol;
+use crate::observe::Observable;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExperiment {
+    pub(super) name: String,
+    pub(super) mechanism: PathBuf,
+    pub(super) dataset: PathBuf,
+    pub(super) assumptions: Vec<String>,
+    pub(super) mesh: RawMeshes,
+    pub(super) fit: RawFit,
+    pub(super) cell: Vec<RawCell>,
+    pub(super) protocol: BTreeMap<String, RawProtocol>,
+    pub(super) observable: Vec<RawObserved>,
+    #[serde(default)]
+    pub(super) alternative: Vec<RawAlternative>,
+    #[serde(default)]
+    pub(super) prediction: Vec<RawPredicted>,
+    #[serde(default)]
+    pub(super) ordering: Vec<RawOrdering>,
+    pub(super) free: RawFree,
+    pub(super) variant: Vec<RawVariant>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMeshes {
+    pub(super) coarse: RawResolution,
+    pub(super) fine: RawResolution,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawResolution {
+    pub(super) separator: usize,
+    pub(super) cathode: usize,
+    pub(super) relative_tolerance: f64,
+    pub(super) absolute_factor: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFit {
+    pub(super) seed: u64,
+    pub(super) candidates: usize,
+    pub(super) starts: usize,
+    pub(super) iterations_max: usize,
+    pub(super) gradient_tolerance: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCell {
+    pub(super) name: String,
+    pub(super) facts: Vec<String>,
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawObserved {
+    pub(super) id: String,
+    pub(super) cell: String,
+    pub(super) protocol: String,
+    pub(super) assumed: Option<f64>,
+    pub(super) capacity: Option<RawCapacity>,
+    pub(super) capacity_max: Option<RawCapacityMax>,
+    pub(super) capacity_ratio: Option<RawCapacityRatio>,
+    pub(super) activation_voltage: Option<RawActivation>,
+    pub(super) oxidation_peak: Option<RawRamp>,
+    pub(super) first_oxidation_peak: Option<RawRamp>,
+    pub(super) warburg_slope: Option<RawWarburg>,
+    pub(super) resistance: Option<RawResistance>,
+    pub(super) transference: Option<bool>,
+    pub(super) growth_time: Option<RawGrowth>,
+    pub(super) deposition_time: Option<RawStepOnly>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPredicted {
+    pub(super) id: String,
+    pub(super) cell: String,
+    pub(super) protocol: String,
+    pub(super) capacity: RawCapacity,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOrdering {
+    pub(super) claim: String,
+    pub(super) id: String,
+    pub(super) larger: RawSide,
+    pub(super) smaller: RawSide,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSide {
+    pub(super) cell: String,
+    pub(super) protocol: String,
+    pub(super) largest_current: Option<RawStepOnly>,
+    pub(super) deposition_charge: Option<RawStepOnly>,
+    pub(super) growth_time: Option<RawGrowth>,
+    pub(super) resistance: Option<RawResistance>,
+    pub(super) anode_share: Option<RawStepOnly>,
+    pub(super) oxidation_peak: Option<RawRamp>,
+    pub(super) first_oxidation_peak: Option<RawRamp>,
+    pub(super) capacity: Option<RawCapacity>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStepOnly {
+    pub(super) step: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCapacity {
+    pub(super) step: usize,
+    pub(super) cycle: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCapacityMax {
+    pub(super) step: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCapacityRatio {
+    pub(super) step: usize,
+    pub(super) cycle: usize,
+    pub(super) over: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawActivation {
+    pub(super) step: usize,
+    pub(super) window: f64,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRamp {
+    pub(super) step: usize,
+    pub(super) ramp: usize,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWarburg {
+    pub(super) step: usize,
+    pub(super) lowest_hz: f64,
+    pub(super) highest_hz: f64,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawResistance {
+    pub(super) step: usize,
+    pub(super) frequency_hz: f64,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGrowth {
+    pub(super) step: usize,
+    pub(super) solid: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAlternative {
+    pub(super) name: String,
+    pub(super) meaning: String,
+    pub(super) swap: [[String; 2]; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFree {
+    pub(super) parameters: Vec<String>,
+    #[serde(default)]
+    pub(super) ratio: Vec<RawRatio>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRatio {
+    pub(super) name: String,
+    pub(super) cell: String,
+    pub(super) parameters: Vec<String>,
+    pub(super) prior: RawPrior,
+    pub(super) bounds: [f64; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVariant {
+    pub(super) name: String,
+    pub(super) meaning: String,
+    pub(super) blind: RawBlind,
+    #[serde(default)]
+    pub(super) ratio: Vec<RawRatio>,
+    #[serde(default)]
+    pub(super) parameter: BTreeMap<String, RawOverride>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOverride {
+    pub(super) value: Option<f64>,
+    pub(super) prior: Option<RawPrior>,
+    pub(super) bounds: Option<[f64; 2]>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawBlind {
+    Yes,
+    ParametersOnly,
+    No,
+}
+
+impl RawCapacity {
+    pub(super) fn build(self) -> Observable {
+        Observable::Capacity {
+            step: self.step,
+            cycle: self.cycle,
+        }
+    }
+}
+
+impl RawRamp {
+    fn largest(self) -> Observable {
+        Observable::OxidationPeak {
+            step: self.step,
+            ramp: self.ramp,
+        }
+    }
+
+    fn first(self) -> Observable {
+        Observable::FirstOxidationPeak {
+            step: self.step,
+            ramp: self.ramp,
+        }
+    }
+}
+
+impl RawResistance {
+    pub(super) fn build(self) -> Observable {
+        Observable::Resistance {
+            step: self.step,
+            frequency_hz: self.frequency_hz,
+        }
+    }
+}
+
+impl RawGrowth {
+    pub(super) fn build(&self) -> Observable {
+        Observable::GrowthTime {
+            step: self.step,
+            solid: self.solid.clone(),
+        }
+    }
+}
+
+/// The only choice of a list of optional ones.
+fn only_one(choices: Vec<Option<Observable>>) -> Result<Observable, usize> {
+    let set: Vec<Observable> = choices.into_iter().flatten().collect();
+    <[Observable; 1]>::try_from(set)
+        .map(|[one]| one)
+        .map_err(|set| set.len())
+}
+
+impl RawObserved {
+    pub(super) fn observable(&self) -> Result<Observable, usize> {
+        only_one(vec![
+            self.capacity.map(RawCapacity::build),
+            self.capacity_max.map(|raw| Observable::CapacityMax {
+                step: raw.step,
+                from: raw.from,
+                to: raw.to,
+            }),
+            self.capacity_ratio.map(|raw| Observable::CapacityRatio {
+                step: raw.step,
+                cycle: raw.cycle,
+                over: raw.over,
+            }),
+            self.activation_voltage.map(|raw| Observable::ActivationVoltage {
+                step: raw.step,
+                window: raw.window,
+            }),
+            self.oxidation_peak.map(RawRamp::largest),
+            self.first_oxidation_peak.map(RawRamp::first),
+            self.warburg_slope.map(|raw| Observable::WarburgSlope {
+                step: raw.step,
+                lowest_hz: raw.lowest_hz,
+                highest_hz: raw.highest_hz,
+            }),
+            self.resistance.map(RawResistance::build),
+            self.transference.filter(|is_set| *is_set).map(|_| Observable::Transference),
+            self.growth_time.as_ref().map(RawGrowth::build),
+            self.deposition_time.map(|raw| Observable::DepositionTime { step: raw.step }),
+        ])
+    }
+}
+
+impl RawSide {
+    pub(super) fn observable(&self) -> Result<Observable, usize> {
+        only_one(vec![
+            self.largest_current.map(|raw| Observable::LargestCurrent { step: raw.step }),
+            self.deposition_charge.map(|raw| Observable::PassedCharge { step: raw.step }),
+            self.growth_time.as_ref().map(RawGrowth::build),
+            self.resistance.map(RawResistance::build),
+            self.anode_share.map(|raw| Observable::AnodeShare { step: raw.step }),
+            self.oxidation_peak.map(RawRamp::largest),
+            self.first_oxidation_peak.map(RawRamp::first),
+            self.capacity.map(RawCapacity::build),
+        ])
+    }
+}
+

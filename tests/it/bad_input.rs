@@ -1,0 +1,227 @@
+//! Bad input: one message with place, finding and expectation, exit code 2, nothing left behind.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::project;
+
+/// What to change in which file, and the message that it must give after the file's path.
+struct Case {
+    file: &'static str,
+    find: &'static str,
+    put: &'static str,
+    says: &'static str,
+}
+
+const MODEL: &str = "models/mg_s_tandem.toml";
+const EXPERIMENT: &str = "experiments/star_lcnc.toml";
+const FACTS: &str = "datasets/guan_2024_star_lcnc/facts.csv";
+
+const CASES: &[Case] = &[
+    Case {
+        file: EXPERIMENT,
+        find: "seed = 20240318",
+        put: "sead = 20240318",
+        says: ":29: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "mechanism = \"../models/mg_s_tandem.toml\"",
+        put: "mechanism = \"../models/absent.toml\"",
+        says: "absent.toml: cannot be read: No such file or directory (os error 2); check the path",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "lower_v = 0.4, upper_v = 2.1, record = true } },\n  { cycle = { c_rate = 0.1,",
+        put: "lower_v = 0.4, upper_v = 3.6, record = true } },\n  { cycle = { c_rate = 0.1,",
+        says: ": protocol.rate_test.step 1.cycle.upper_v: found 3.6, expected -3 V to 3.5 V, the electrolyte's window",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "{ rest = { duration_h = 6.0 } },\n  { cycle = { c_rate = 0.05, count = 5,",
+        put: "{ rest = { duration_h = nan } },\n  { cycle = { c_rate = 0.05, count = 5,",
+        says: ": protocol.rate_test.step 0.rest.duration_h: found NaN, expected a positive number",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "capacity = { step = 2, cycle = 3 }",
+        put: "capacity = { step = 2, cycle = 9 }",
+        says: ": observable 2 'rate_0p1C' of 'STAR@LCNC-S': found step 2 of protocol 'rate_test' without cycle 9, expected a quantity that the protocol produces",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "id = \"rate_0p1C\"",
+        put: "id = \"rate_0p2C\"",
+        says: "found no fact of that id and cell in",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "id = \"rate_0p1C\"",
+        put: "id = \"high_loading_50_areal\"",
+        says: "found a derived fact, expected the facts that it is derived from, which must not count twice",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "bounds = [1e-3, 1.0]",
+        put: "bounds = [0.5, 1.0]",
+        says: ": ratio 'kdes CNT/STAR'.bounds: found [0.5, 1], expected bounds that hold the start 0.35, the centre of the prior",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "solid = \"MgS\" }\n\n[[observable]]\nid = \"eis_fresh_b\"",
+        put: "solid = \"MgS3\" }\n\n[[observable]]\nid = \"eis_fresh_b\"",
+        says: ".growth_time.solid: found 'MgS3', expected a solid of the mechanism",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "parameters = [\"kdes\", \"k1\",",
+        put: "parameters = [\"kdez\", \"k1\",",
+        says: ": free.parameters: found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "protocol = \"voltammetry\"",
+        put: "protocol = \"voltametry\"",
+        says: ".protocol: found 'voltametry', expected one of cycle_life, deposition,",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "fine = { separator = 6, cathode = 5,",
+        put: "fine = { separator = 6, cathode = 0,",
+        says: ": mesh.fine.cathode: found 0, expected 1 to 1000 volumes",
+    },
+    Case {
+        file: MODEL,
+        find: "equation = \"S8 + Mg_free + 2 e <=> MgS8\"",
+        put: "equation = \"S8 + 2 Mg_free + 2 e <=> MgS8\"",
+        says: ": reaction 'R1' is not balanced in Mg: 2 on the left, 1 on the right; correct the coefficients",
+    },
+    Case {
+        file: MODEL,
+        find: "equation = \"S8 + Mg_free + 2 e <=> MgS8\"",
+        put: "equation = \"S8 + Mg_free + 1 e <=> MgS8\"",
+        says: ": reaction 'R1' is not balanced in charge: 1 on the left, 0 on the right; correct the coefficients",
+    },
+    Case {
+        file: MODEL,
+        find: "equation = \"S8_solid <=> S8\"",
+        put: "equation = \"S8_solid <=> S9\"",
+        says: ": reaction 'sulfur dissolution' names the unknown species 'S9'; add a [[species]] of that name",
+    },
+    Case {
+        file: MODEL,
+        find: "conductivity = \"kap\"",
+        put: "conductivity = \"Ds\"",
+        says: ": cell.conductivity: found 'Ds' in m^2 s^-1, expected a unit like S m^-1",
+    },
+    Case {
+        file: MODEL,
+        find: "unit = \"mol m^-2 s^-1\"\nbounds = [1e-08, 0.0001]",
+        put: "unit = \"mol m^-2 fortnight^-1\"\nbounds = [1e-08, 0.0001]",
+        says: "has an unknown part 'fortnight^-1'",
+    },
+    Case {
+        file: MODEL,
+        find: "bounds = [1e-08, 0.0001]",
+        put: "bounds = [1e-5, 0.0001]",
+        says: ": parameter.kdes.value: found 1.2386538994732888e-6, outside the bounds, expected 1e-5 to 1e-4",
+    },
+    Case {
+        file: MODEL,
+        find: "temperature = \"T\"",
+        put: "temperature = \"Temp\"",
+        says: ": cell.temperature: found the unknown parameter 'Temp', expected a [parameter.Temp] with a unit like K",
+    },
+    Case {
+        file: MODEL,
+        find: "reservoir = true\n\n[[species]]\nname = \"Cl\"",
+        put: "\n[[species]]\nname = \"Cl\"",
+        says: ": species 'Mg': found 0 phases, expected one of electrolyte, solid, surface, anode_film, reservoir",
+    },
+    Case {
+        file: FACTS,
+        find: "specific_discharge_capacity,1107,",
+        put: "specific_discharge_capacity,inf,",
+        says: ": line 2, column 'value': found 'inf', expected a finite number or nothing",
+    },
+    Case {
+        file: FACTS,
+        find: "id,cell,",
+        put: "key,cell,",
+        says: ": column 'id': found nothing, expected a column of that name",
+    },
+];
+
+/// Copies the files of the shipped experiment into `folder`.
+fn copy(folder: &Path) {
+    for file in [
+        MODEL,
+        EXPERIMENT,
+        FACTS,
+        "datasets/guan_2024_star_lcnc/dataset.toml",
+    ] {
+        let to = folder.join(file);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(project(file), to).unwrap();
+    }
+}
+
+fn edit(path: &Path, find: &str, put: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(find), "{}: no '{find}'", path.display());
+    std::fs::write(path, text.replacen(find, put, 1)).unwrap();
+}
+
+/// Runs `sulfit fit` in `folder`; exit code and stderr.
+fn fit(folder: &Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sulfit"))
+        .args(["fit", EXPERIMENT, "--out", "out"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.stdout.is_empty());
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn every_mistake_gives_one_message_and_leaves_nothing() {
+    let mut wrong = Vec::new();
+    for case in CASES {
+        let folder = tempfile::tempdir().unwrap();
+        copy(folder.path());
+        edit(&folder.path().join(case.file), case.find, case.put);
+        let (code, message) = fit(folder.path());
+        let is_right = code == Some(2)
+            && message.starts_with("error: ")
+            && message.contains(case.says)
+            && message.lines().count() == 1;
+        if !is_right {
+            wrong.push(format!("'{}' exits with {code:?} and says: {message}", case.put));
+        }
+        assert!(!folder.path().join("out").exists(), "a folder was left behind");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn empty_data_set_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(folder.path());
+    let facts = folder.path().join(FACTS);
+    let text = std::fs::read_to_string(&facts).unwrap();
+    std::fs::write(&facts, text.lines().next().unwrap()).unwrap();
+    let (code, message) = fit(folder.path());
+    assert_eq!(code, Some(2));
+    assert!(message.contains("rows: found none, expected at least one fact"), "{message}");
+}
+
+#[test]
+fn any_text_is_refused_without_a_panic() {
+    for text in ["", "name = 1", "[[[", "\u{feff}", "name = \"x\"\nmechanism = \"../experiments\"", "\0\0"] {
+        let folder = tempfile::tempdir().unwrap();
+        copy(folder.path());
+        std::fs::write(folder.path().join(EXPERIMENT), text).unwrap();
+        let (code, message) = fit(folder.path());
+        assert_eq!(code, Some(2), "{text:?} gave: {message}");
+    }
+}
