@@ -1,5 +1,7 @@
 //! How long does one 0.5C cycle take, and how exact is it, at which mesh and tolerance?
 
+#![expect(clippy::print_stdout, reason = "a bench tells how exact it was")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +48,14 @@ fn bench(criterion: &mut Criterion) {
         simulation.rest(REST_S).expect("a solvable rest");
         let rested = simulation.state().to_vec();
         let (exact, exact_charge, _) = cycle(&cell, tight, &rested);
-        for (relative, absolute_factor) in [(1e-5, 1.0), (1e-4, 1.0), (1e-4, 10.0), (1e-3, 10.0), (1e-3,100.0), (3e-3, 100.0)] {
+        for (relative, absolute_factor) in [
+            (1e-5, 1.0),
+            (1e-4, 1.0),
+            (1e-4, 10.0),
+            (1e-3, 10.0),
+            (1e-3, 100.0),
+            (3e-3, 100.0),
+        ] {
             let accuracy = Accuracy {
                 relative,
                 absolute_factor,
@@ -57,8 +66,11 @@ fn bench(criterion: &mut Criterion) {
                 discharge / exact - 1.0,
                 charge / exact_charge - 1.0
             );
-            let name = format!("cycle 0.5C, {n_cathode} nodes, rtol {relative:.0e} x{absolute_factor}");
-            criterion.bench_function(&name, |b| b.iter(|| black_box(cycle(&cell, accuracy, &rested))));
+            let name =
+                format!("cycle 0.5C, {n_cathode} nodes, rtol {relative:.0e} x{absolute_factor}");
+            criterion.bench_function(&name, |b| {
+                b.iter(|| black_box(cycle(&cell, accuracy, &rested)));
+            });
         }
     }
 }

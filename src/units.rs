@@ -24,7 +24,9 @@ pub struct Unit {
 
 /// A unit text that cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("unit '{unit}' has an unknown part '{part}'; write parts like 'mol m^-2 s^-1', '1' for none")]
+#[error(
+    "unit '{unit}' has an unknown part '{part}'; write parts like 'mol m^-2 s^-1', '1' for none"
+)]
 pub struct UnitError {
     /// The whole unit as written.
     pub unit: String,

@@ -135,7 +135,10 @@ impl Layout {
         let n_dissolved = mechanism.dissolved().count();
         let n_solids = mechanism.solids().count();
         let n_films = mechanism.films().count();
-        assert!(design.n_separator > 0, "a cell has at least one separator volume");
+        assert!(
+            design.n_separator > 0,
+            "a cell has at least one separator volume"
+        );
         let foil = |electrode| match electrode {
             Electrode::Foil => 2 + n_films,
             Electrode::CoatedFoil => 2,
@@ -147,7 +150,10 @@ impl Layout {
         };
         let regions = std::iter::repeat_n(Region::LeftElectrode, porous(design.left))
             .chain(std::iter::repeat_n(Region::Separator, design.n_separator))
-            .chain(std::iter::repeat_n(Region::RightElectrode, porous(design.right)));
+            .chain(std::iter::repeat_n(
+                Region::RightElectrode,
+                porous(design.right),
+            ));
         let mut at = foil(design.left);
         let mut volumes = Vec::new();
         let mut sizes = Vec::new();
@@ -163,7 +169,7 @@ impl Layout {
         sizes[0] += foil(design.left);
         sizes[last] += right_foil.len();
         at = right_foil.end;
-        let wetted = volumes.iter().any(|v| v.is_porous()).then_some(at);
+        let wetted = volumes.iter().any(Volume::is_porous).then_some(at);
         Self {
             design,
             n_dissolved,

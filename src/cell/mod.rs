@@ -206,7 +206,9 @@ impl Cell {
                 let range = self.layout.block(index);
                 let rate = &mut scratch[..range.len()];
                 let drive = (wetted, current);
-                let block = self.physics.block(&self.layout, index, &y[range], drive, rate);
+                let block = self
+                    .physics
+                    .block(&self.layout, index, &y[range], drive, rate);
                 block.0
             })
             .collect()
@@ -218,11 +220,9 @@ impl Cell {
         let layout = &self.layout;
         let range = layout.block(pass.index);
         let n_block = range.len();
-        let seed = |value: f64, direction: usize| {
-            match direction.checked_sub(pass.first) {
-                Some(local) if local < DIRECTIONS => Direction::variable(value, local),
-                _ => Direction::constant(value),
-            }
+        let seed = |value: f64, direction: usize| match direction.checked_sub(pass.first) {
+            Some(local) if local < DIRECTIONS => Direction::variable(value, local),
+            _ => Direction::constant(value),
         };
         let mut state = [Direction::constant(0.0); BLOCK_MAX];
         for (i, value) in y[range.clone()].iter().enumerate() {
@@ -254,12 +254,16 @@ impl Cell {
         if pass.index > 0 {
             let left = pass.views[pass.index - 1].lift();
             let constant = Direction::constant(current);
-            let flux = self.tangent.face(layout, pass.index - 1, (&left, &view), constant);
+            let flux = self
+                .tangent
+                .face(layout, pass.index - 1, (&left, &view), constant);
             self.exchange_tangent(pass.index - 1, &flux, &mut column);
         }
         if pass.index + 1 < layout.volumes.len() {
             let right = pass.views[pass.index + 1].lift();
-            let flux = self.tangent.face(layout, pass.index, (&view, &right), drive);
+            let flux = self
+                .tangent
+                .face(layout, pass.index, (&view, &right), drive);
             self.exchange_tangent(pass.index, &flux, &mut column);
         }
     }

@@ -76,7 +76,7 @@ pub(super) struct Physics<S> {
     bruggeman: S,
     electronic_conductivity: S,
     series_resistance: S,
-    /// 1/(a₀ C_dl) (m³ F⁻¹).
+    /// 1/(a₀ `C_dl`) (m³ F⁻¹).
     pub(super) per_capacitance: S,
     /// 1/κ (Ω m).
     resistivity: S,
@@ -228,7 +228,11 @@ impl<S: Scalar> Physics<S> {
         let solids = &y[n..n_amounts];
         let porosity = self.porosity(solids);
         let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
-        for ((c, amount), species) in concentrations.iter_mut().zip(y).zip(&self.chemistry.dissolved) {
+        for ((c, amount), species) in concentrations
+            .iter_mut()
+            .zip(y)
+            .zip(&self.chemistry.dissolved)
+        {
             *c = *amount / (porosity + species.adsorption);
         }
         let potential = y[n_amounts + 1];
@@ -258,14 +262,7 @@ impl<S: Scalar> Physics<S> {
 
     /// The anode: charge transfer through its film, thinning of the film, reactions with what reaches it.
     /// `current` flows into the electrolyte here. SPEC section 5.
-    fn foil(
-        &self,
-        y: &[S],
-        view: &VolumeView<S>,
-        current: S,
-        foil: &mut [S],
-        volume: &mut [S],
-    ) {
+    fn foil(&self, y: &[S], view: &VolumeView<S>, current: S, foil: &mut [S], volume: &mut [S]) {
         let stripping = &self.chemistry.stripping;
         let carrier = view.concentrations[self.chemistry.carrier];
         let (potential, barrier) = (y[0], y[1]);
@@ -300,18 +297,20 @@ impl<S: Scalar> Physics<S> {
     ) {
         let stripping = &self.chemistry.stripping;
         let desolvation = &self.chemistry.desolvation;
-        let carrier = view.concentrations[self.chemistry.carrier] / self.chemistry.carrier_reference;
+        let carrier =
+            view.concentrations[self.chemistry.carrier] / self.chemistry.carrier_reference;
         let (potential, coverage) = (y[0], y[1]);
         let equilibrium = desolvation.equilibrium_coverage();
         let exponent = self.chemistry.f_per_v * potential * (0.5 * stripping.electrons);
-        let anodic = (-coverage + 1.0) * desolvation.equilibrium_constant * carrier * exponent.exp();
+        let anodic =
+            (-coverage + 1.0) * desolvation.equilibrium_constant * carrier * exponent.exp();
         let cathodic = coverage * (-exponent).exp();
         let faradaic = stripping.exchange_current_density * (anodic - cathodic) / equilibrium;
         let desolvated = self.coated_area * desolvation.rate(carrier, coverage);
         foil[0] = (current - faradaic) / stripping.capacitance;
         let per_charge = 1.0 / (stripping.electrons * FARADAY_C_PER_MOL);
-        foil[1] = (faradaic * per_charge + desolvated)
-            / (self.coated_area * self.chemistry.site_density);
+        foil[1] =
+            (faradaic * per_charge + desolvated) / (self.coated_area * self.chemistry.site_density);
         volume[self.chemistry.carrier] -= desolvated / self.separator_width;
     }
 
@@ -327,8 +326,7 @@ impl<S: Scalar> Physics<S> {
         let path = left.half_path + right.half_path;
         let resistance = path * self.resistivity;
         let diffusion = self.diffusion_potential * (right.ln_carrier - left.ln_carrier);
-        let is_inside =
-            layout.volumes[face].is_porous() && layout.volumes[face + 1].is_porous();
+        let is_inside = layout.volumes[face].is_porous() && layout.volumes[face + 1].is_porous();
         let ionic_current = if is_inside {
             let electronic = self.width(layout, face) / self.electronic_conductivity;
             (right.potential - left.potential + diffusion + electronic * current)

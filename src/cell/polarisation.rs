@@ -16,7 +16,7 @@ pub struct PolarisationResistances {
 }
 
 impl PolarisationResistances {
-    /// t₊ = R_b/(R_b + R_d + 2 R_des): what the steady current over the initial one gives, charge transfer removed.
+    /// t₊ = `R_b/(R_b` + `R_d` + 2 `R_des)`: what the steady current over the initial one gives, charge transfer removed.
     pub fn transference_number(&self) -> f64 {
         self.ohmic / (self.ohmic + self.diffusion + 2.0 * self.desolvation)
     }
@@ -40,7 +40,9 @@ impl Cell {
         let exchange_mol = at(roles.coated_area) * chemistry.desolvation.rate_constant * free;
         PolarisationResistances {
             ohmic: thickness / (at(roles.conductivity) * factor),
-            diffusion: at(roles.diffusion_factor) * thermal_v * (1.0 - transference).powi(2)
+            diffusion: at(roles.diffusion_factor)
+                * thermal_v
+                * (1.0 - transference).powi(2)
                 * thickness
                 / (n * FARADAY_C_PER_MOL * diffusivity * at(roles.carrier_reference)),
             desolvation: thermal_v / (n * n * FARADAY_C_PER_MOL * exchange_mol),

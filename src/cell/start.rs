@@ -58,7 +58,10 @@ impl Cell {
         let fresh = self.mechanism.fresh();
         let mut separator = [0.0; DISSOLVED_MAX];
         let mut cathode = [0.0; DISSOLVED_MAX];
-        for (filled, list) in [(&mut separator, &fresh.separator), (&mut cathode, &fresh.cathode)] {
+        for (filled, list) in [
+            (&mut separator, &fresh.separator),
+            (&mut cathode, &fresh.cathode),
+        ] {
             filled[self.physics.chemistry.carrier] = at(roles.carrier_reference);
             for (name, id) in list {
                 filled[self.dissolved_slot(name)] = at(*id);
@@ -72,7 +75,8 @@ impl Cell {
         let potential = self.equilibrium_potential_v(&fresh.potential, &cathode, &solids);
         for (name, reaction) in &fresh.equilibrated {
             let slot = self.dissolved_slot(name);
-            cathode[slot] = self.equilibrium_concentration(slot, reaction, (potential, &cathode, &solids));
+            cathode[slot] =
+                self.equilibrium_concentration(slot, reaction, (potential, &cathode, &solids));
         }
         let per_loaded = self.active_atoms(&fresh.loaded);
         let dissolved = self.mechanism.fresh().cathode.iter().map(|(name, _)| {
@@ -119,7 +123,10 @@ impl Cell {
             }
         };
         let mut separator = cathode;
-        let major = catholyte.shares.first().map_or(0.0, |(name, _)| cathode[self.dissolved_slot(name)]);
+        let major = catholyte
+            .shares
+            .first()
+            .map_or(0.0, |(name, _)| cathode[self.dissolved_slot(name)]);
         for minor in &catholyte.equilibrated {
             let slot = self.dissolved_slot(&minor.species);
             let here = (potential, &cathode, &solids[..]);
@@ -127,7 +134,11 @@ impl Cell {
             cathode[slot] = minor
                 .fraction_max
                 .map_or(equilibrium, |f| equilibrium.min(f * major));
-            separator[slot] = if minor.in_separator { cathode[slot] } else { 0.0 };
+            separator[slot] = if minor.in_separator {
+                cathode[slot]
+            } else {
+                0.0
+            };
         }
         self.fill(&mut y, &separator, (&cathode, porosity), &solids, potential);
         if let Some(wetted) = self.layout.wetted {
@@ -144,7 +155,13 @@ impl Cell {
         concentrations[self.physics.chemistry.carrier] = self.physics.chemistry.carrier_reference;
         let solids = vec![0.0; self.layout.n_solids];
         let porosity = self.physics.porosity(&solids);
-        self.fill(&mut y, &concentrations, (&concentrations, porosity), &solids, 0.0);
+        self.fill(
+            &mut y,
+            &concentrations,
+            (&concentrations, porosity),
+            &solids,
+            0.0,
+        );
         self.fill_foils(&mut y, 0.0);
         y
     }
@@ -177,7 +194,8 @@ impl Cell {
                 for (i, species) in self.mechanism.solids().enumerate() {
                     add(&species.name, width * y[self.layout.solid(v, i)]);
                 }
-                let sites = self.physics.chemistry.site_density * self.physics.chemistry.active_area;
+                let sites =
+                    self.physics.chemistry.site_density * self.physics.chemistry.active_area;
                 let moles = width * sites * y[self.layout.coverage(v)];
                 add(&self.mechanism.surface().name, moles);
             }
@@ -201,7 +219,12 @@ impl Cell {
         (0..self.layout.volumes.len())
             .map(|v| {
                 let is_porous = self.layout.volumes[v].is_porous();
-                self.width_m(v) * if is_porous { electrode_storage } else { porosity }
+                self.width_m(v)
+                    * if is_porous {
+                        electrode_storage
+                    } else {
+                        porosity
+                    }
             })
             .sum()
     }
@@ -287,7 +310,7 @@ impl Cell {
         position.expect("a conversion step, checked by config")
     }
 
-    /// The potential (V) at which a conversion step is at equilibrium: E₀ + RT/(nF) ln(Πx_ox/Πx_red).
+    /// The potential (V) at which a conversion step is at equilibrium: E₀ + RT/(nF) `ln(Πx_ox/Πx_red)`.
     fn equilibrium_potential_v(
         &self,
         reaction: &str,
@@ -345,15 +368,18 @@ impl Cell {
         let dissolved = catholyte.shares.iter().map(|(name, _)| name);
         let minor = catholyte.equilibrated.iter().map(|e| &e.species);
         for name in dissolved.chain(minor) {
-            let is_dissolved = mechanism.species().iter().any(|s| {
-                s.name == *name && matches!(s.phase, Phase::Electrolyte { .. })
-            });
+            let is_dissolved = mechanism
+                .species()
+                .iter()
+                .any(|s| s.name == *name && matches!(s.phase, Phase::Electrolyte { .. }));
             if !is_dissolved {
                 return Some(name);
             }
         }
         let is_solid = |name: &str| matches!(mechanism.slot(name), Some(Slot::Solid(_)));
         let solids = catholyte.solids.iter();
-        solids.map(|(name, _)| name.as_str()).find(|name| !is_solid(name))
+        solids
+            .map(|(name, _)| name.as_str())
+            .find(|name| !is_solid(name))
     }
 }

@@ -109,7 +109,10 @@ fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
 
 fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
     let study = read(&arguments.file)?;
-    let folder = folder(arguments.out.as_deref(), &format!("{}-simulated", study.name));
+    let folder = folder(
+        arguments.out.as_deref(),
+        &format!("{}-simulated", study.name),
+    );
     check_folder(&folder)?;
     let monitor = Terminal::new();
     let report = in_pool(arguments.threads, || simulate(&study, &monitor))?;
@@ -155,7 +158,9 @@ fn folder(given: Option<&Path>, name: &str) -> PathBuf {
 fn check_folder(folder: &Path) -> Result<(), String> {
     if folder.exists() && !folder.is_dir() {
         let place = folder.display();
-        return Err(format!("{place}: found a file, expected a folder; choose another with --out"));
+        return Err(format!(
+            "{place}: found a file, expected a folder; choose another with --out"
+        ));
     }
     Ok(())
 }
@@ -185,7 +190,10 @@ fn finish(
         return Ok(ExitCode::from(EXIT_INCOMPLETE));
     }
     if kind == Kind::Simulation && report.failed > 0 {
-        say(&format!("{} simulations failed; the report tells why", report.failed));
+        say(&format!(
+            "{} simulations failed; the report tells why",
+            report.failed
+        ));
         return Ok(ExitCode::from(EXIT_INCOMPLETE));
     }
     Ok(ExitCode::SUCCESS)

@@ -30,7 +30,7 @@ impl Terminal {
         // Without a handler Ctrl-C ends the process, which is no reason to refuse work.
         let _ = ctrlc::set_handler(move || {
             if counter.fetch_add(1, Ordering::SeqCst) > 0 {
-                #[expect(clippy::exit, reason = "the second Ctrl-C means now")]
+                // The second Ctrl-C means now.
                 std::process::exit(EXIT_INTERRUPTED);
             }
         });

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use polars::prelude::CsvReadOptions;
 use polars::prelude::DataFrame;
-use polars::prelude::SerReader;
 use serde::Deserialize;
 
 use super::error::ConfigError;
@@ -122,7 +121,7 @@ pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
         .with_infer_schema_length(Some(0))
         .with_has_header(true)
         .try_into_reader_with_file_path(Some(table.clone()))
-        .and_then(|reader| reader.finish())
+        .and_then(polars::prelude::SerReader::finish)
         .map_err(|error| unreadable(error.to_string()))?;
     let place = Place::new(&table);
     let rows = rows(&place, &frame)?;
@@ -138,13 +137,33 @@ pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
 
 fn rows(place: &Place<'_>, frame: &DataFrame) -> Result<Vec<Fact>, ConfigError> {
     let column = |name: &str| -> Result<Vec<String>, ConfigError> {
-        let missing = || place.value(format!("column '{name}'"), "nothing", "a column of that name");
+        let missing = || {
+            place.value(
+                format!("column '{name}'"),
+                "nothing",
+                "a column of that name",
+            )
+        };
         let column = frame.column(name).map_err(|_| missing())?;
         let texts = column.str().map_err(|_| missing())?;
-        Ok(texts.iter().map(|text| text.unwrap_or("").trim().to_owned()).collect())
+        Ok(texts
+            .iter()
+            .map(|text| text.unwrap_or("").trim().to_owned())
+            .collect())
     };
-    let columns = ["id", "cell", "value", "unit", "role", "uncertainty", "uncertainty_kind"];
-    let columns: Vec<Vec<String>> = columns.iter().map(|n| column(n)).collect::<Result<_, _>>()?;
+    let columns = [
+        "id",
+        "cell",
+        "value",
+        "unit",
+        "role",
+        "uncertainty",
+        "uncertainty_kind",
+    ];
+    let columns: Vec<Vec<String>> = columns
+        .iter()
+        .map(|n| column(n))
+        .collect::<Result<_, _>>()?;
     let mut facts: Vec<Fact> = Vec::new();
     for row in 0..frame.height() {
         let texts: Vec<&str> = columns.iter().map(|c| c[row].as_str()).collect();
@@ -165,7 +184,11 @@ fn fact(place: &Place<'_>, line: usize, texts: &[&str]) -> Result<Fact, ConfigEr
         unreachable!("seven columns are read");
     };
     let wrong = |column: &str, found: &str, expected: &str| {
-        place.value(format!("line {line}, column '{column}'"), format!("'{found}'"), expected)
+        place.value(
+            format!("line {line}, column '{column}'"),
+            format!("'{found}'"),
+            expected,
+        )
     };
     let number = |column: &str, text: &str| match text.parse::<f64>() {
         _ if text.is_empty() => Ok(None),
@@ -182,7 +205,8 @@ fn fact(place: &Place<'_>, line: usize, texts: &[&str]) -> Result<Fact, ConfigEr
         "derived" => FactRole::Derived,
         "context" => FactRole::Context,
         _ => {
-            let expected = "fitted, bound, ordering, prior, descriptor, predicted, derived or context";
+            let expected =
+                "fitted, bound, ordering, prior, descriptor, predicted, derived or context";
             return Err(wrong("role", role, expected));
         }
     };
@@ -198,7 +222,13 @@ fn fact(place: &Place<'_>, line: usize, texts: &[&str]) -> Result<Fact, ConfigEr
                 return Err(wrong("uncertainty_kind", kind, expected));
             }
         }),
-        _ => return Err(wrong("uncertainty", uncertainty, "a positive number with its kind, or neither")),
+        _ => {
+            return Err(wrong(
+                "uncertainty",
+                uncertainty,
+                "a positive number with its kind, or neither",
+            ));
+        }
     };
     Ok(Fact {
         id: (*id).to_owned(),

@@ -73,7 +73,9 @@ impl Builder<'_> {
     fn study(&self) -> Result<Study, ConfigError> {
         let raw = self.raw;
         if raw.observable.is_empty() {
-            return Err(self.place.value("observable", "none", "at least one [[observable]]"));
+            return Err(self
+                .place
+                .value("observable", "none", "at least one [[observable]]"));
         }
         if raw.cell.is_empty() {
             return Err(self.place.value("cell", "none", "at least one [[cell]]"));
@@ -84,16 +86,25 @@ impl Builder<'_> {
             .map(|(name, p)| p.build(&self.place, name, self.mechanism, self.facts.upper_limit_v))
             .collect::<Result<Vec<Protocol>, _>>()?;
         let observations = self.observations(&protocols)?;
-        let variants: Vec<Variant> =
-            raw.variant.iter().map(|v| self.variant(v)).collect::<Result<_, _>>()?;
+        let variants: Vec<Variant> = raw
+            .variant
+            .iter()
+            .map(|v| self.variant(v))
+            .collect::<Result<_, _>>()?;
         if variants.is_empty() {
-            return Err(self.place.value("variant", "none", "at least one [[variant]]"));
+            return Err(self
+                .place
+                .value("variant", "none", "at least one [[variant]]"));
         }
         Ok(Study {
             name: raw.name.clone(),
             assumptions: raw.assumptions.clone(),
             mechanism: Arc::clone(self.mechanism),
-            cells: raw.cell.iter().map(|c| self.cell(c)).collect::<Result<_, _>>()?,
+            cells: raw
+                .cell
+                .iter()
+                .map(|c| self.cell(c))
+                .collect::<Result<_, _>>()?,
             predictions: self.predictions(&protocols)?,
             orderings: self.orderings(&protocols)?,
             alternatives: self.alternatives(&observations)?,
@@ -114,7 +125,11 @@ impl Builder<'_> {
             iterations_max,
             gradient_tolerance,
         } = self.raw.fit;
-        for (key, value) in [("candidates", candidates), ("starts", starts), ("iterations_max", iterations_max)] {
+        for (key, value) in [
+            ("candidates", candidates),
+            ("starts", starts),
+            ("iterations_max", iterations_max),
+        ] {
             if value == 0 {
                 return Err(self.place.value(format!("fit.{key}"), "0", "at least 1"));
             }
@@ -125,7 +140,12 @@ impl Builder<'_> {
             candidates: candidates.max(starts),
             starts,
             iterations_max,
-            gradient_tolerance: self.place.number(key, gradient_tolerance, |v| v > 0.0, "a positive number")?,
+            gradient_tolerance: self.place.number(
+                key,
+                gradient_tolerance,
+                |v| v > 0.0,
+                "a positive number",
+            )?,
         })
     }
 
@@ -134,12 +154,19 @@ impl Builder<'_> {
         for (name, count) in [("separator", raw.separator), ("cathode", raw.cathode)] {
             if count == 0 || count > VOLUMES_MAX {
                 let expected = format!("1 to {VOLUMES_MAX} volumes");
-                return Err(self.place.value(format!("{key}.{name}"), count.to_string(), expected));
+                return Err(self
+                    .place
+                    .value(format!("{key}.{name}"), count.to_string(), expected));
             }
         }
         let tolerance = |name: &str, value: f64, most: f64| {
             let expected = format!("a positive number up to {most}");
-            self.place.number(&format!("{key}.{name}"), value, |v| v > 0.0 && v <= most, &expected)
+            self.place.number(
+                &format!("{key}.{name}"),
+                value,
+                |v| v > 0.0 && v <= most,
+                &expected,
+            )
         };
         Ok(Resolution {
             mesh: Mesh {
@@ -157,7 +184,9 @@ impl Builder<'_> {
         let overrides = raw.parameters.iter().map(|(name, value)| {
             let key = format!("cell '{}'.parameters.{name}", raw.name);
             let id = self.parameter(&key, name)?;
-            let value = self.place.number(&key, *value, |_| true, "a finite number")?;
+            let value = self
+                .place
+                .number(&key, *value, |_| true, "a finite number")?;
             Ok((id, self.mechanism.parameters().row(id).unit.to_si(value)))
         });
         Ok(CellSpec {
@@ -166,7 +195,11 @@ impl Builder<'_> {
         })
     }
 
-    fn parameter(&self, key: &str, name: &str) -> Result<crate::mechanism::ParameterId, ConfigError> {
+    fn parameter(
+        &self,
+        key: &str,
+        name: &str,
+    ) -> Result<crate::mechanism::ParameterId, ConfigError> {
         self.mechanism.parameters().find(name).ok_or_else(|| {
             let expected = format!("a parameter of the mechanism '{}'", self.mechanism.name());
             self.place.value(key, format!("'{name}'"), expected)
@@ -177,7 +210,11 @@ impl Builder<'_> {
         let position = self.raw.cell.iter().position(|cell| cell.name == name);
         position.ok_or_else(|| {
             let names: Vec<&str> = self.raw.cell.iter().map(|c| c.name.as_str()).collect();
-            self.place.value(format!("{key}.cell"), format!("'{name}'"), format!("one of {}", names.join(", ")))
+            self.place.value(
+                format!("{key}.cell"),
+                format!("'{name}'"),
+                format!("one of {}", names.join(", ")),
+            )
         })
     }
 
@@ -189,22 +226,36 @@ impl Builder<'_> {
         protocols: &[Protocol],
     ) -> Result<Target, ConfigError> {
         let observable = observable.map_err(|count| {
-            self.place.value(key, format!("{count} quantities"), "exactly one, like capacity = { step = 1, cycle = 1 }")
+            self.place.value(
+                key,
+                format!("{count} quantities"),
+                "exactly one, like capacity = { step = 1, cycle = 1 }",
+            )
         })?;
         let cell = self.cell_index(key, cell)?;
-        let position = protocols.iter().position(|p| p.name == protocol).ok_or_else(|| {
-            let names: Vec<&str> = protocols.iter().map(|p| p.name.as_str()).collect();
-            let key = format!("{key}.protocol");
-            self.place.value(key, format!("'{protocol}'"), format!("one of {}", names.join(", ")))
-        })?;
+        let position = protocols
+            .iter()
+            .position(|p| p.name == protocol)
+            .ok_or_else(|| {
+                let names: Vec<&str> = protocols.iter().map(|p| p.name.as_str()).collect();
+                let key = format!("{key}.protocol");
+                self.place.value(
+                    key,
+                    format!("'{protocol}'"),
+                    format!("one of {}", names.join(", ")),
+                )
+            })?;
         observable.check(&protocols[position]).map_err(|what| {
-            self.place.value(key, what, "a quantity that the protocol produces")
+            self.place
+                .value(key, what, "a quantity that the protocol produces")
         })?;
         if let Observable::GrowthTime { solid, .. } = &observable
             && !self.mechanism.solids().any(|s| s.name == *solid)
         {
             let key = format!("{key}.growth_time.solid");
-            return Err(self.place.value(key, format!("'{solid}'"), "a solid of the mechanism"));
+            return Err(self
+                .place
+                .value(key, format!("'{solid}'"), "a solid of the mechanism"));
         }
         Ok(Target {
             id: id.to_owned(),
@@ -223,7 +274,8 @@ impl Builder<'_> {
             let (measured, noise) = self.measured(&key, &target, raw.assumed)?;
             let noise = noise.ok_or_else(|| {
                 let found = format!("no uncertainty in {}", self.facts.path.display());
-                self.place.value(&key, found, "a fact with an uncertainty and its kind")
+                self.place
+                    .value(&key, found, "a fact with an uncertainty and its kind")
             })?;
             Ok(Observation {
                 target,
@@ -243,7 +295,10 @@ impl Builder<'_> {
     ) -> Result<(f64, Option<Noise>), ConfigError> {
         let names = &self.raw.cell[target.cell].facts;
         let fact = self.facts.find(&target.id, names).ok_or_else(|| {
-            let found = format!("no fact of that id and cell in {}", self.facts.path.display());
+            let found = format!(
+                "no fact of that id and cell in {}",
+                self.facts.path.display()
+            );
             self.place.value(key, found, "an id of the data set")
         })?;
         if fact.role == FactRole::Derived {
@@ -258,12 +313,25 @@ impl Builder<'_> {
         let factor = fact.unit.to_si(1.0) / wanted.to_si(1.0);
         let value = match (fact.value, assumed) {
             (Some(value), None) => value * factor,
-            (None, Some(assumed)) => self.place.number(&format!("{key}.assumed"), assumed, |_| true, "a finite number")?,
+            (None, Some(assumed)) => self.place.number(
+                &format!("{key}.assumed"),
+                assumed,
+                |_| true,
+                "a finite number",
+            )?,
             (Some(_), Some(_)) => {
-                return Err(self.place.value(format!("{key}.assumed"), "a value beside that of the fact", "one of both"));
+                return Err(self.place.value(
+                    format!("{key}.assumed"),
+                    "a value beside that of the fact",
+                    "one of both",
+                ));
             }
             (None, None) => {
-                return Err(self.place.value(key, "a fact without a number", "assumed = … in the experiment"));
+                return Err(self.place.value(
+                    key,
+                    "a fact without a number",
+                    "assumed = … in the experiment",
+                ));
             }
         };
         let noise = fact.noise.map(|noise| match noise {
@@ -272,7 +340,11 @@ impl Builder<'_> {
             relative => relative,
         });
         if matches!(noise, Some(Noise::Relative(_) | Noise::UpperLimit(_))) && value <= 0.0 {
-            return Err(self.place.value(key, format!("the value {value}"), "a positive number, as its uncertainty is relative"));
+            return Err(self.place.value(
+                key,
+                format!("the value {value}"),
+                "a positive number, as its uncertainty is relative",
+            ));
         }
         Ok((value, noise))
     }
@@ -283,8 +355,17 @@ impl Builder<'_> {
             let key = format!("prediction '{}'", raw.id);
             let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
             let target = self.target(&key, names, Ok(raw.capacity.build()), protocols)?;
-            if self.raw.observable.iter().any(|o| o.id == raw.id && o.cell == raw.cell) {
-                return Err(self.place.value(key, "the same number as an observable", "a number that is not fitted"));
+            if self
+                .raw
+                .observable
+                .iter()
+                .any(|o| o.id == raw.id && o.cell == raw.cell)
+            {
+                return Err(self.place.value(
+                    key,
+                    "the same number as an observable",
+                    "a number that is not fitted",
+                ));
             }
             let (measured, _) = self.measured(&key, &target, None)?;
             Ok(Prediction { target, measured })
@@ -297,11 +378,20 @@ impl Builder<'_> {
         list.map(|raw| {
             let key = format!("ordering '{}'", raw.claim);
             if !self.facts.rows.iter().any(|fact| fact.id == raw.id) {
-                return Err(self.place.value(key, format!("the unknown id '{}'", raw.id), "an id of the data set"));
+                return Err(self.place.value(
+                    key,
+                    format!("the unknown id '{}'", raw.id),
+                    "an id of the data set",
+                ));
             }
             let side = |name: &str, side: &RawSide| {
                 let names = (raw.id.as_str(), side.cell.as_str(), side.protocol.as_str());
-                self.target(&format!("{key}.{name}"), names, side.observable(), protocols)
+                self.target(
+                    &format!("{key}.{name}"),
+                    names,
+                    side.observable(),
+                    protocols,
+                )
             };
             Ok(Ordering {
                 claim: raw.claim.clone(),
@@ -318,9 +408,15 @@ impl Builder<'_> {
             let key = format!("alternative '{}'.swap", raw.name);
             let find = |[id, cell]: &[String; 2]| {
                 let cell = self.cell_index(&key, cell)?;
-                let found = observations.iter().position(|o| o.target.id == *id && o.target.cell == cell);
+                let found = observations
+                    .iter()
+                    .position(|o| o.target.id == *id && o.target.cell == cell);
                 found.ok_or_else(|| {
-                    self.place.value(&key, format!("'{id}'"), "the id and cell of an [[observable]]")
+                    self.place.value(
+                        &key,
+                        format!("'{id}'"),
+                        "the id and cell of an [[observable]]",
+                    )
                 })
             };
             Ok(Alternative {
@@ -338,7 +434,9 @@ impl Builder<'_> {
             let key = format!("variant '{}'.parameter.{name}", raw.name);
             let id = self.parameter(&key, name)?;
             if let Some(value) = change.value {
-                let value = self.place.number(&key, value, |_| true, "a finite number")?;
+                let value = self
+                    .place
+                    .number(&key, value, |_| true, "a finite number")?;
                 overrides.push((id, self.mechanism.parameters().row(id).unit.to_si(value)));
             } else if !self.raw.free.parameters.contains(name) {
                 let expected = "a value, as the parameter is not free";
@@ -377,15 +475,28 @@ impl Builder<'_> {
             None => row.prior,
         };
         let limits = match change.and_then(|c| c.bounds) {
-            Some(raw) => Some(bounds(&self.place, &format!("{key}.bounds"), raw, &row.unit)?),
+            Some(raw) => Some(bounds(
+                &self.place,
+                &format!("{key}.bounds"),
+                raw,
+                &row.unit,
+            )?),
             None => row.bounds,
         };
         let lacks = |what: &str| {
             let found = format!("'{name}', which has no {what}");
-            self.place.value("free.parameters", found, "a parameter with bounds and a prior")
+            self.place.value(
+                "free.parameters",
+                found,
+                "a parameter with bounds and a prior",
+            )
         };
         if row.tied_to.is_some() {
-            return Err(self.place.value("free.parameters", format!("'{name}', which is tied"), "its leader"));
+            return Err(self.place.value(
+                "free.parameters",
+                format!("'{name}', which is tied"),
+                "its leader",
+            ));
         }
         let free = Free {
             name: name.to_owned(),
@@ -406,7 +517,11 @@ impl Builder<'_> {
         };
         if matches!(free.prior, Prior::LogNormal { .. }) && free.lower <= 0.0 {
             let found = plain(unit.from_si(free.lower));
-            return Err(self.place.value(format!("{key}.bounds"), found, "positive bounds, as the prior is logarithmic"));
+            return Err(self.place.value(
+                format!("{key}.bounds"),
+                found,
+                "positive bounds, as the prior is logarithmic",
+            ));
         }
         if (free.lower..=free.upper).contains(&centre) {
             return Ok(());
@@ -422,14 +537,19 @@ impl Builder<'_> {
         let key = format!("ratio '{}'", raw.name);
         let unit = Unit::parse("1").expect("units in the code are known");
         let (lower, upper) = bounds(&self.place, &format!("{key}.bounds"), raw.bounds, &unit)?;
-        let parameters = raw.parameters.iter().map(|name| self.parameter(&format!("{key}.parameters"), name));
+        let parameters = raw
+            .parameters
+            .iter()
+            .map(|name| self.parameter(&format!("{key}.parameters"), name));
         let free = Free {
             name: raw.name.clone(),
             role: Role::Ratio {
                 parameters: parameters.collect::<Result<_, _>>()?,
                 cell: self.cell_index(&key, &raw.cell)?,
             },
-            prior: raw.prior.build(&self.place, &format!("{key}.prior"), &unit)?,
+            prior: raw
+                .prior
+                .build(&self.place, &format!("{key}.prior"), &unit)?,
             lower,
             upper,
         };

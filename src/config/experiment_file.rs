@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::model::RawPrior;
+use super::model_file::RawPrior;
 use super::protocol::RawProtocol;
 use crate::observe::Observable;
 
@@ -303,10 +303,11 @@ impl RawObserved {
                 cycle: raw.cycle,
                 over: raw.over,
             }),
-            self.activation_voltage.map(|raw| Observable::ActivationVoltage {
-                step: raw.step,
-                window: raw.window,
-            }),
+            self.activation_voltage
+                .map(|raw| Observable::ActivationVoltage {
+                    step: raw.step,
+                    window: raw.window,
+                }),
             self.oxidation_peak.map(RawRamp::largest),
             self.first_oxidation_peak.map(RawRamp::first),
             self.warburg_slope.map(|raw| Observable::WarburgSlope {
@@ -315,9 +316,12 @@ impl RawObserved {
                 highest_hz: raw.highest_hz,
             }),
             self.resistance.map(RawResistance::build),
-            self.transference.filter(|is_set| *is_set).map(|_| Observable::Transference),
+            self.transference
+                .filter(|is_set| *is_set)
+                .map(|_| Observable::Transference),
             self.growth_time.as_ref().map(RawGrowth::build),
-            self.deposition_time.map(|raw| Observable::DepositionTime { step: raw.step }),
+            self.deposition_time
+                .map(|raw| Observable::DepositionTime { step: raw.step }),
         ])
     }
 }
@@ -325,15 +329,17 @@ impl RawObserved {
 impl RawSide {
     pub(super) fn observable(&self) -> Result<Observable, usize> {
         only_one(vec![
-            self.largest_current.map(|raw| Observable::LargestCurrent { step: raw.step }),
-            self.deposition_charge.map(|raw| Observable::PassedCharge { step: raw.step }),
+            self.largest_current
+                .map(|raw| Observable::LargestCurrent { step: raw.step }),
+            self.deposition_charge
+                .map(|raw| Observable::PassedCharge { step: raw.step }),
             self.growth_time.as_ref().map(RawGrowth::build),
             self.resistance.map(RawResistance::build),
-            self.anode_share.map(|raw| Observable::AnodeShare { step: raw.step }),
+            self.anode_share
+                .map(|raw| Observable::AnodeShare { step: raw.step }),
             self.oxidation_peak.map(RawRamp::largest),
             self.first_oxidation_peak.map(RawRamp::first),
             self.capacity.map(RawCapacity::build),
         ])
     }
 }
-

@@ -5,6 +5,7 @@ mod error;
 mod experiment;
 mod experiment_file;
 mod model;
+mod model_file;
 mod protocol;
 
 pub use dataset::Fact;

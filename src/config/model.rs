@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
 use super::error::plain;
 use super::error::read_text;
+use super::model_file::RawCell;
+use super::model_file::RawCoefficient;
+use super::model_file::RawFresh;
+use super::model_file::RawModel;
+use super::model_file::RawParameter;
+use super::model_file::RawReaction;
+use super::model_file::RawSpecies;
 use crate::mechanism::Coefficient;
 use crate::mechanism::Equation;
 use crate::mechanism::Fresh;
@@ -20,7 +25,6 @@ use crate::mechanism::ParameterId;
 use crate::mechanism::ParameterTable;
 use crate::mechanism::Parts;
 use crate::mechanism::Phase;
-use crate::mechanism::Prior;
 use crate::mechanism::Reaction;
 use crate::mechanism::Roles;
 use crate::mechanism::Species;
@@ -46,8 +50,16 @@ pub fn parse_mechanism(path: &Path, text: &str) -> Result<Mechanism, ConfigError
         place: &place,
         table: &parameters,
     };
-    let species = raw.species.iter().map(|s| resolver.species(s)).collect::<Result<_, _>>()?;
-    let reactions = raw.reaction.iter().map(|r| resolver.reaction(r)).collect::<Result<_, _>>()?;
+    let species = raw
+        .species
+        .iter()
+        .map(|s| resolver.species(s))
+        .collect::<Result<_, _>>()?;
+    let reactions = raw
+        .reaction
+        .iter()
+        .map(|r| resolver.reaction(r))
+        .collect::<Result<_, _>>()?;
     let roles = resolver.roles(&raw.cell)?;
     let fresh = resolver.fresh(&raw.fresh)?;
     check_unique(&place, "species", raw.species.iter().map(|s| &s.name))?;
@@ -64,208 +76,6 @@ pub fn parse_mechanism(path: &Path, text: &str) -> Result<Mechanism, ConfigError
         path: path.to_owned(),
         source,
     })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawModel {
-    name: String,
-    cell: RawCell,
-    fresh: RawFresh,
-    species: Vec<RawSpecies>,
-    reaction: Vec<RawReaction>,
-    parameter: BTreeMap<String, RawParameter>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCell {
-    temperature: String,
-    area: String,
-    series_resistance: String,
-    loading: String,
-    specific_charge: String,
-    molar_mass: String,
-    separator_thickness: String,
-    separator_porosity: String,
-    bruggeman: String,
-    active_density: String,
-    frame_porosity: String,
-    active_area: String,
-    capacitance: String,
-    electronic_conductivity: String,
-    conductivity: String,
-    transference: String,
-    diffusion_factor: String,
-    carrier_reference: String,
-    dissolved_reference: String,
-    passivation_limit: String,
-    passivation_exponent: String,
-    passivation_floor: String,
-    initial_wetted: String,
-    wetting_time: String,
-    coated_area: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFresh {
-    active_element: String,
-    loaded: String,
-    #[serde(default)]
-    cathode: BTreeMap<String, String>,
-    #[serde(default)]
-    separator: BTreeMap<String, String>,
-    potential: String,
-    #[serde(default)]
-    equilibrated: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSpecies {
-    name: String,
-    composition: BTreeMap<String, u32>,
-    #[serde(default)]
-    charge: i32,
-    electrolyte: Option<RawElectrolyte>,
-    solid: Option<RawSolid>,
-    surface: Option<RawSurface>,
-    #[serde(default)]
-    anode_film: bool,
-    #[serde(default)]
-    reservoir: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawElectrolyte {
-    diffusivity: String,
-    adsorption: Option<String>,
-    #[serde(default)]
-    carrier: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSolid {
-    molar_volume: String,
-    passivation_weight: Option<RawCoefficient>,
-    activity_scale: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSurface {
-    site_density: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawCoefficient {
-    Number(f64),
-    Name(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawReaction {
-    name: String,
-    equation: String,
-    desolvation: Option<RawDesolvation>,
-    tandem: Option<RawTandem>,
-    dissolution: Option<RawDissolution>,
-    decay: Option<RawRate>,
-    shuttle: Option<RawRate>,
-    stripping: Option<RawStripping>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDesolvation {
-    rate_constant: String,
-    equilibrium_constant: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTandem {
-    rate_constant: String,
-    potential: String,
-    transfer_coefficient: String,
-    ceiling: String,
-    nucleation: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDissolution {
-    rate_constant: String,
-    solubility: String,
-    scale: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRate {
-    rate_constant: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawStripping {
-    exchange_current_density: String,
-    capacitance: String,
-    initial_barrier: String,
-    activation_charge: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawParameter {
-    value: Option<f64>,
-    tied_to: Option<String>,
-    unit: String,
-    bounds: Option<[f64; 2]>,
-    prior: Option<RawPrior>,
-    meaning: String,
-    #[serde(default)]
-    depends_on_catalyst: bool,
-    source: String,
-}
-
-/// A prior as written: its scale shows in its keys.
-#[derive(Deserialize, Clone, Copy, Debug)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawPrior {
-    median: Option<f64>,
-    sd_ln: Option<f64>,
-    mean: Option<f64>,
-    sd: Option<f64>,
-}
-
-impl RawPrior {
-    /// The prior in SI.
-    pub(super) fn build(self, place: &Place<'_>, key: &str, unit: &Unit) -> Result<Prior, ConfigError> {
-        let positive = |name: &str, value: f64| {
-            place.number(&format!("{key}.{name}"), value, |v| v > 0.0, "a positive number")
-        };
-        match (self.median, self.sd_ln, self.mean, self.sd) {
-            (Some(median), Some(sd_ln), None, None) => Ok(Prior::LogNormal {
-                median: unit.to_si(positive("median", median)?),
-                sd_ln: positive("sd_ln", sd_ln)?,
-            }),
-            (None, None, Some(mean), Some(sd)) => Ok(Prior::Normal {
-                mean: unit.to_si(place.number(&format!("{key}.mean"), mean, |_| true, "a finite number")?),
-                sd: unit.to_si(positive("sd", sd)?),
-            }),
-            _ => Err(place.value(
-                key,
-                "another combination of keys",
-                "{ median, sd_ln } for a Gaussian in the logarithm or { mean, sd } for one in the value",
-            )),
-        }
-    }
 }
 
 /// Bounds as written, in SI, checked against the value they must hold.
@@ -292,7 +102,9 @@ fn parameters(
     raw: &BTreeMap<String, RawParameter>,
 ) -> Result<ParameterTable, ConfigError> {
     let names: Vec<&String> = raw.keys().collect();
-    let rows = raw.iter().map(|(name, row)| parameter(place, &names, name, row));
+    let rows = raw
+        .iter()
+        .map(|(name, row)| parameter(place, &names, name, row));
     let rows: Vec<Parameter> = rows.collect::<Result<_, _>>()?;
     let mut table = ParameterTable::new(rows);
     for row in table.rows() {
@@ -301,8 +113,15 @@ fn parameters(
             && (leader.tied_to.is_some() || !leader.unit.is_compatible(&row.unit))
         {
             let key = format!("parameter.{}.tied_to", row.name);
-            let found = format!("'{}', which is tied itself or has another unit", leader.name);
-            return Err(place.value(key, found, "a parameter with a value of its own and the same unit"));
+            let found = format!(
+                "'{}', which is tied itself or has another unit",
+                leader.name
+            );
+            return Err(place.value(
+                key,
+                found,
+                "a parameter with a value of its own and the same unit",
+            ));
         }
     }
     let values = table.values();
@@ -333,7 +152,11 @@ fn parameter(
         }
         (None, Some(leader)) => {
             let position = names.iter().position(|n| *n == leader).ok_or_else(|| {
-                place.value(key("tied_to"), format!("'{leader}'"), "the name of a parameter")
+                place.value(
+                    key("tied_to"),
+                    format!("'{leader}'"),
+                    "the name of a parameter",
+                )
             })?;
             (0.0, Some(ParameterId(position)))
         }
@@ -350,11 +173,19 @@ fn parameter(
         && !(lower..=upper).contains(&value)
     {
         let found = format!("{}, outside the bounds", plain(unit.from_si(value)));
-        let expected = format!("{} to {}", plain(unit.from_si(lower)), plain(unit.from_si(upper)));
+        let expected = format!(
+            "{} to {}",
+            plain(unit.from_si(lower)),
+            plain(unit.from_si(upper))
+        );
         return Err(place.value(key("value"), found, expected));
     }
     if raw.source.trim().is_empty() {
-        return Err(place.value(key("source"), "nothing", "a source; 'assumed' is a legal one"));
+        return Err(place.value(
+            key("source"),
+            "nothing",
+            "a source; 'assumed' is a legal one",
+        ));
     }
     let prior = raw
         .prior
@@ -397,7 +228,11 @@ impl Resolver<'_> {
     fn id(&self, key: &str, name: &str, unit: &str) -> Result<ParameterId, ConfigError> {
         let Some(id) = self.table.find(name) else {
             let found = format!("the unknown parameter '{name}'");
-            return Err(self.place.value(key, found, format!("a [parameter.{name}] with a unit like {unit}")));
+            return Err(self.place.value(
+                key,
+                found,
+                format!("a [parameter.{name}] with a unit like {unit}"),
+            ));
         };
         let wanted = Unit::parse(unit).expect("units in the code are known");
         let row = self.table.row(id);
@@ -438,9 +273,11 @@ impl Resolver<'_> {
         } else if let Some(solid) = &raw.solid {
             let weight = match &solid.passivation_weight {
                 Some(RawCoefficient::Number(number)) => Some(Coefficient::Number(*number)),
-                Some(RawCoefficient::Name(name)) => {
-                    Some(Coefficient::Parameter(self.id(&key("passivation_weight"), name, "1")?))
-                }
+                Some(RawCoefficient::Name(name)) => Some(Coefficient::Parameter(self.id(
+                    &key("passivation_weight"),
+                    name,
+                    "1",
+                )?)),
                 None => None,
             };
             let scale = solid.activity_scale.as_ref();
@@ -469,12 +306,31 @@ impl Resolver<'_> {
     }
 
     fn reaction(&self, raw: &RawReaction) -> Result<Reaction, ConfigError> {
-        let key = |field: &str| format!("reaction '{}'.{field}", raw.name);
+        let key = format!("reaction '{}'", raw.name);
         let equation = Equation::parse(&raw.equation).map_err(|what| {
+            let found = format!("'{}', which {what}", raw.equation);
             let expected = "an equation like 'A + 2 B <=> C'";
-            self.place.value(key("equation"), format!("'{}', which {what}", raw.equation), expected)
+            self.place.value(format!("{key}.equation"), found, expected)
         })?;
-        let id = |field: &str, name: &str, unit: &str| self.id(&key(field), name, unit);
+        let laws = self.electrode_laws(&key, raw)?.into_iter();
+        let laws: Vec<Law> = laws.chain(self.chemical_laws(&key, raw)?).collect();
+        match <[Law; 1]>::try_from(laws) {
+            Ok([law]) => Ok(Reaction {
+                name: raw.name.clone(),
+                equation,
+                law,
+            }),
+            Err(laws) => Err(self.place.value(
+                key,
+                format!("{} rate laws", laws.len()),
+                "one of desolvation, tandem, dissolution, decay, shuttle, stripping",
+            )),
+        }
+    }
+
+    /// The laws of a reaction that passes or prepares charge; a right file has one law in all.
+    fn electrode_laws(&self, key: &str, raw: &RawReaction) -> Result<Vec<Law>, ConfigError> {
+        let id = |field: &str, name: &str, unit| self.id(&format!("{key}.{field}"), name, unit);
         let mut laws = Vec::new();
         if let Some(law) = &raw.desolvation {
             laws.push(Law::Desolvation {
@@ -489,9 +345,27 @@ impl Resolver<'_> {
                 potential: id("potential", &law.potential, "V")?,
                 transfer_coefficient: id("transfer_coefficient", &law.transfer_coefficient, "1")?,
                 ceiling: id("ceiling", &law.ceiling, "mol m^-2 s^-1")?,
-                nucleation: nucleation.map(|name| id("nucleation", name, "1")).transpose()?,
+                nucleation: nucleation
+                    .map(|name| id("nucleation", name, "1"))
+                    .transpose()?,
             });
         }
+        if let Some(law) = &raw.stripping {
+            let exchange = &law.exchange_current_density;
+            laws.push(Law::Stripping {
+                exchange_current_density: id("exchange_current_density", exchange, "A m^-2")?,
+                capacitance: id("capacitance", &law.capacitance, "F m^-2")?,
+                initial_barrier: id("initial_barrier", &law.initial_barrier, "1")?,
+                activation_charge: id("activation_charge", &law.activation_charge, "C m^-2")?,
+            });
+        }
+        Ok(laws)
+    }
+
+    /// The laws of a purely chemical reaction.
+    fn chemical_laws(&self, key: &str, raw: &RawReaction) -> Result<Vec<Law>, ConfigError> {
+        let id = |field: &str, name: &str, unit| self.id(&format!("{key}.{field}"), name, unit);
+        let mut laws = Vec::new();
         if let Some(law) = &raw.dissolution {
             laws.push(Law::Dissolution {
                 rate_constant: id("rate_constant", &law.rate_constant, "s^-1")?,
@@ -509,26 +383,7 @@ impl Resolver<'_> {
                 rate_constant: id("rate_constant", &law.rate_constant, "m s^-1")?,
             });
         }
-        if let Some(law) = &raw.stripping {
-            laws.push(Law::Stripping {
-                exchange_current_density: id("exchange_current_density", &law.exchange_current_density, "A m^-2")?,
-                capacitance: id("capacitance", &law.capacitance, "F m^-2")?,
-                initial_barrier: id("initial_barrier", &law.initial_barrier, "1")?,
-                activation_charge: id("activation_charge", &law.activation_charge, "C m^-2")?,
-            });
-        }
-        match <[Law; 1]>::try_from(laws) {
-            Ok([law]) => Ok(Reaction {
-                name: raw.name.clone(),
-                equation,
-                law,
-            }),
-            Err(laws) => Err(self.place.value(
-                format!("reaction '{}'", raw.name),
-                format!("{} rate laws", laws.len()),
-                "one of desolvation, tandem, dissolution, decay, shuttle, stripping",
-            )),
-        }
+        Ok(laws)
     }
 
     fn roles(&self, raw: &RawCell) -> Result<Roles, ConfigError> {
@@ -547,7 +402,11 @@ impl Resolver<'_> {
             frame_porosity: id("frame_porosity", &raw.frame_porosity, "1")?,
             active_area: id("active_area", &raw.active_area, "m^-1")?,
             capacitance: id("capacitance", &raw.capacitance, "F m^-2")?,
-            electronic_conductivity: id("electronic_conductivity", &raw.electronic_conductivity, "S m^-1")?,
+            electronic_conductivity: id(
+                "electronic_conductivity",
+                &raw.electronic_conductivity,
+                "S m^-1",
+            )?,
             conductivity: id("conductivity", &raw.conductivity, "S m^-1")?,
             transference: id("transference", &raw.transference, "1")?,
             diffusion_factor: id("diffusion_factor", &raw.diffusion_factor, "1")?,

@@ -165,9 +165,16 @@ impl RawProtocol {
         let steps = steps.map(|(i, step)| {
             let key = format!("{key}.step {i}");
             let step = checker.step(&key, step)?;
-            let needs_battery = matches!(step, Step::Cycle(_) | Step::Galvanostatic { .. } | Step::Condition);
+            let needs_battery = matches!(
+                step,
+                Step::Cycle(_) | Step::Galvanostatic { .. } | Step::Condition
+            );
             if needs_battery && !matches!(start, Start::Fresh | Start::Catholyte(_)) {
-                return Err(place.value(key, "a step for a battery", "a protocol that starts fresh or with catholyte"));
+                return Err(place.value(
+                    key,
+                    "a step for a battery",
+                    "a protocol that starts fresh or with catholyte",
+                ));
             }
             Ok(step)
         });
@@ -188,7 +195,8 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn positive(&self, key: &str, name: &str, value: f64) -> Result<f64, ConfigError> {
         let key = format!("{key}.{name}");
-        self.place.number(&key, value, |v| v > 0.0, "a positive number")
+        self.place
+            .number(&key, value, |v| v > 0.0, "a positive number")
     }
 
     fn voltage(&self, key: &str, name: &str, value: f64) -> Result<f64, ConfigError> {
@@ -198,21 +206,33 @@ impl Checker<'_> {
             None => format!("{VOLTAGE_MIN_V} V to {VOLTAGE_MAX_V} V"),
         };
         let holds = |v: f64| (VOLTAGE_MIN_V..=highest).contains(&v);
-        self.place.number(&format!("{key}.{name}"), value, holds, &expected)
+        self.place
+            .number(&format!("{key}.{name}"), value, holds, &expected)
     }
 
-    fn duration(&self, key: &str, seconds: Option<f64>, hours: Option<f64>) -> Result<f64, ConfigError> {
+    fn duration(
+        &self,
+        key: &str,
+        seconds: Option<f64>,
+        hours: Option<f64>,
+    ) -> Result<f64, ConfigError> {
         match (seconds, hours) {
             (Some(s), None) => self.positive(key, "duration_s", s),
             (None, Some(h)) => Ok(3600.0 * self.positive(key, "duration_h", h)?),
-            _ => Err(self.place.value(key, "both or no duration", "duration_s or duration_h")),
+            _ => Err(self
+                .place
+                .value(key, "both or no duration", "duration_s or duration_h")),
         }
     }
 
     fn step(&self, key: &str, raw: &RawStep) -> Result<Step, ConfigError> {
         Ok(match raw {
             RawStep::Rest(raw) => Step::Rest {
-                duration_s: self.duration(&format!("{key}.rest"), raw.duration_s, raw.duration_h)?,
+                duration_s: self.duration(
+                    &format!("{key}.rest"),
+                    raw.duration_s,
+                    raw.duration_h,
+                )?,
             },
             RawStep::Condition(RawNothing {}) => Step::Condition,
             RawStep::Cycle(raw) => Step::Cycle(self.cycle(&format!("{key}.cycle"), raw)?),
@@ -221,11 +241,17 @@ impl Checker<'_> {
             RawStep::Sweep(raw) => {
                 let key = format!("{key}.sweep");
                 if raw.vertices_v.is_empty() {
-                    return Err(self.place.value(format!("{key}.vertices_v"), "none", "at least one voltage"));
+                    return Err(self.place.value(
+                        format!("{key}.vertices_v"),
+                        "none",
+                        "at least one voltage",
+                    ));
                 }
-                if let Some(pair) = raw.vertices_v.windows(2).find(|pair| (pair[0] - pair[1]).abs() < 1e-9) {
-                    let found = format!("{} V twice in a row", pair[0]);
-                    return Err(self.place.value(format!("{key}.vertices_v"), found, "voltages that differ"));
+                let repeats = |pair: &&[f64]| (pair[0] - pair[1]).abs() < 1e-9;
+                if raw.vertices_v.windows(2).any(|pair| repeats(&pair)) {
+                    let found = "the same voltage twice in a row";
+                    let key = format!("{key}.vertices_v");
+                    return Err(self.place.value(key, found, "voltages that differ"));
                 }
                 let vertices = raw.vertices_v.iter();
                 Step::Sweep {
@@ -251,7 +277,9 @@ impl Checker<'_> {
     fn cycle(&self, key: &str, raw: &RawCycle) -> Result<Cycles, ConfigError> {
         if raw.count == 0 || raw.count > CYCLES_MAX {
             let expected = format!("1 to {CYCLES_MAX} cycles");
-            return Err(self.place.value(format!("{key}.count"), raw.count.to_string(), expected));
+            return Err(self
+                .place
+                .value(format!("{key}.count"), raw.count.to_string(), expected));
         }
         let (lower_v, upper_v) = (
             self.voltage(key, "lower_v", raw.lower_v)?,
@@ -259,14 +287,22 @@ impl Checker<'_> {
         );
         if lower_v >= upper_v {
             let found = format!("{upper_v} V, below lower_v = {lower_v} V");
-            return Err(self.place.value(format!("{key}.upper_v"), found, "a voltage above lower_v"));
+            return Err(self.place.value(
+                format!("{key}.upper_v"),
+                found,
+                "a voltage above lower_v",
+            ));
         }
         Ok(Cycles {
             c_rate: self.positive(key, "c_rate", raw.c_rate)?,
             count: raw.count,
             lower_v,
             upper_v,
-            time_factor: self.positive(key, "time_factor", raw.time_factor.unwrap_or(TIME_FACTOR))?,
+            time_factor: self.positive(
+                key,
+                "time_factor",
+                raw.time_factor.unwrap_or(TIME_FACTOR),
+            )?,
             may_jump: raw.jump,
             is_recorded: raw.record,
         })
@@ -274,7 +310,10 @@ impl Checker<'_> {
 
     fn half(&self, key: &str, raw: &RawHalf, sign: f64) -> Result<Step, ConfigError> {
         let c_rate = self.positive(key, "c_rate", raw.c_rate)?;
-        let limit = raw.until_v.map(|v| self.voltage(key, "until_v", v)).transpose()?;
+        let limit = raw
+            .until_v
+            .map(|v| self.voltage(key, "until_v", v))
+            .transpose()?;
         let duration_s = match (raw.duration_s, raw.duration_h, limit) {
             (None, None, Some(_)) => TIME_FACTOR * 3600.0 / c_rate,
             _ => self.duration(key, raw.duration_s, raw.duration_h)?,
@@ -292,10 +331,18 @@ impl Checker<'_> {
         let lowest = self.positive(key, "lowest_hz", raw.lowest_hz)?;
         if lowest >= highest {
             let found = format!("{lowest} Hz, not below highest_hz = {highest} Hz");
-            return Err(self.place.value(format!("{key}.lowest_hz"), found, "a frequency below highest_hz"));
+            return Err(self.place.value(
+                format!("{key}.lowest_hz"),
+                found,
+                "a frequency below highest_hz",
+            ));
         }
         if raw.per_decade == 0 || raw.per_decade > 1000 {
-            return Err(self.place.value(format!("{key}.per_decade"), raw.per_decade.to_string(), "1 to 1000"));
+            return Err(self.place.value(
+                format!("{key}.per_decade"),
+                raw.per_decade.to_string(),
+                "1 to 1000",
+            ));
         }
         let decades = (highest / lowest).log10();
         #[expect(
@@ -308,20 +355,40 @@ impl Checker<'_> {
         Ok((0..=intervals).map(frequency).collect())
     }
 
-    fn catholyte(&self, key: &str, raw: &RawCatholyte, mechanism: &Mechanism) -> Result<Catholyte, ConfigError> {
+    fn catholyte(
+        &self,
+        key: &str,
+        raw: &RawCatholyte,
+        mechanism: &Mechanism,
+    ) -> Result<Catholyte, ConfigError> {
         let key = format!("{key}.start");
         let active = self.positive(&key, "active_mg_cm2", raw.active_mg_cm2)?;
         let sum: f64 = raw.shares.values().sum();
         if (sum - 1.0).abs() > 1e-9 || raw.shares.values().any(|share| *share <= 0.0) {
-            return Err(self.place.value(format!("{key}.shares"), format!("shares with the sum {sum}"), "positive shares with the sum 1"));
+            return Err(self.place.value(
+                format!("{key}.shares"),
+                format!("shares with the sum {sum}"),
+                "positive shares with the sum 1",
+            ));
         }
         let potential = match (raw.potential_v, &raw.potential_of) {
             (Some(v), None) => CatholytePotential::Fixed(self.voltage(&key, "potential_v", v)?),
             (None, Some(reaction)) => CatholytePotential::Equilibrium(reaction.clone()),
-            _ => return Err(self.place.value(key, "both or no potential", "potential_v or potential_of")),
+            _ => {
+                return Err(self.place.value(
+                    key,
+                    "both or no potential",
+                    "potential_v or potential_of",
+                ));
+            }
         };
         for (name, amount) in &raw.solids {
-            self.place.number(&format!("{key}.solids.{name}"), *amount, |v| v >= 0.0, "an amount in mol m^-3")?;
+            self.place.number(
+                &format!("{key}.solids.{name}"),
+                *amount,
+                |v| v >= 0.0,
+                "an amount in mol m^-3",
+            )?;
         }
         for minor in &raw.equilibrated {
             if let Some(fraction) = minor.fraction_max {
@@ -346,19 +413,29 @@ impl Checker<'_> {
         Ok(catholyte)
     }
 
-    fn check_names(&self, key: &str, catholyte: &Catholyte, mechanism: &Mechanism) -> Result<(), ConfigError> {
+    fn check_names(
+        &self,
+        key: &str,
+        catholyte: &Catholyte,
+        mechanism: &Mechanism,
+    ) -> Result<(), ConfigError> {
         if let Some(name) = Cell::misplaced_species(mechanism, catholyte) {
             let expected = "dissolved species in shares and equilibrated, solids in solids";
             return Err(self.place.value(key, format!("'{name}'"), expected));
         }
-        let mut reactions: Vec<&String> = catholyte.equilibrated.iter().map(|e| &e.reaction).collect();
+        let mut reactions: Vec<&String> =
+            catholyte.equilibrated.iter().map(|e| &e.reaction).collect();
         if let CatholytePotential::Equilibrium(reaction) = &catholyte.potential {
             reactions.push(reaction);
         }
         for name in reactions {
             let law = mechanism.reaction(name).map(|r| &r.law);
             if !matches!(law, Some(Law::Tandem { .. })) {
-                return Err(self.place.value(key, format!("the reaction '{name}'"), "a reaction with the law 'tandem'"));
+                return Err(self.place.value(
+                    key,
+                    format!("the reaction '{name}'"),
+                    "a reaction with the law 'tandem'",
+                ));
             }
         }
         Ok(())

@@ -10,21 +10,27 @@ use super::objective::Counters;
 use super::objective::Differences;
 use super::objective::Objective;
 use super::objective::Simulator;
+use super::outcome::AlternativeCost;
+use super::outcome::Curves;
+use super::outcome::Estimate;
+use super::outcome::FitReport;
+use super::outcome::Observed;
+use super::outcome::Predicted;
+use super::outcome::StartReport;
+use super::outcome::VariantReport;
+use super::outcome::Verdict;
 use super::study::Observation;
 use super::study::Resolution;
 use super::study::Role;
 use super::study::Study;
 use super::study::Target;
 use super::study::Variant;
-use crate::cell::Cell;
 use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::Solution;
 use crate::numerics::least_squares::StopReason;
 use crate::numerics::least_squares::minimise;
 use crate::numerics::sampling::normal_quantile;
 use crate::numerics::sampling::sobol;
-use crate::simulate::Outcome;
-use crate::simulate::SimulationFailure;
 
 /// Relative decrease of the cost that counts as none.
 const COST_TOLERANCE: f64 = 1e-6;
@@ -32,139 +38,14 @@ const COST_TOLERANCE: f64 = 1e-6;
 const STEP_TOLERANCE: f64 = 1e-6;
 /// Longest step of a coordinate in one iteration: about half a prior.
 const STEP_MAX: f64 = 1.5;
-/// Iterations that one start may take on the coarse mesh.
-const COARSE_GRADIENT_TOLERANCE: f64 = 5e-3;
-
-/// A fitted free quantity.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
-    /// Position in the variant's list.
-    pub index: usize,
-    /// Value (SI).
-    pub value: f64,
-    /// Posterior standard deviation on the scale of the prior, from the curvature at the optimum; `None` if unknown.
-    pub sd: Option<f64>,
-}
-
-/// A measured number beside the model's.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
-    /// The observation.
-    pub observation: Observation,
-    /// The model's value, in the observable's unit.
-    pub model: f64,
-    /// Its standard deviation by the uncertainty of the parameters.
-    pub model_sd: Option<f64>,
-}
-
-/// A predicted number beside the measured one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Predicted {
-    /// Which number.
-    pub target: Target,
-    /// The measured value, which the fit has not seen.
-    pub measured: f64,
-    /// The model's value; `None` if its simulation failed.
-    pub model: Option<f64>,
-    /// Its standard deviation by the uncertainty of the parameters.
-    pub sd: Option<f64>,
-}
-
-/// Whether a comparison came out as the paper says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// What the paper says.
-    pub claim: String,
-    /// The number that should be larger and the one that should be smaller; `None` if the simulation failed.
-    pub values: Option<(f64, f64)>,
-    /// Unit of both.
-    pub unit: &'static str,
-}
-
-/// What became of one start.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StartReport {
-    /// Cost at the start, on the coarse mesh.
-    pub cost_at_start: Option<f64>,
-    /// Cost at its end, on the coarse mesh.
-    pub cost: f64,
-    /// Why it ended.
-    pub stop: StopReason,
-}
-
-/// The cost under another reading of the source.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AlternativeCost {
-    /// Name of the alternative.
-    pub name: String,
-    /// Cost after a fit of its own.
-    pub cost: f64,
-    /// Why that fit ended.
-    pub stop: StopReason,
-}
-
-/// The fit of one variant.
-#[derive(Clone, Debug)]
-pub struct VariantReport {
-    /// Position of the variant.
-    pub variant: usize,
-    /// Coordinates of the optimum.
-    pub x: Vec<f64>,
-    /// Free quantities.
-    pub estimates: Vec<Estimate>,
-    /// Posterior covariance of the coordinates, if the curvature could be computed.
-    pub covariance: Option<Array2<f64>>,
-    /// Sum of squared residuals of data and priors on the fine mesh.
-    pub cost: f64,
-    /// The part of the data.
-    pub cost_data: f64,
-    /// The cost on the coarse mesh.
-    pub cost_coarse: f64,
-    /// Scaled gradient at the optimum.
-    pub scaled_gradient: f64,
-    /// Why the fit ended.
-    pub stop: StopReason,
-    /// What became of every start.
-    pub starts: Vec<StartReport>,
-    /// Observations.
-    pub observed: Vec<Observed>,
-    /// Predictions.
-    pub predicted: Vec<Predicted>,
-    /// Comparisons.
-    pub verdicts: Vec<Verdict>,
-    /// Costs under other readings.
-    pub alternatives: Vec<AlternativeCost>,
-    /// What every protocol of every cell gave at the optimum, on the fine mesh.
-    pub curves: Vec<Curves>,
-}
-
-/// What one protocol gave for one cell.
-#[derive(Clone, Debug)]
-pub struct Curves {
-    /// Position of the cell.
-    pub cell: usize,
-    /// Position of the protocol.
-    pub protocol: usize,
-    /// The cell model.
-    pub model: Cell,
-    /// Its outcome.
-    pub outcome: Outcome,
-}
-
-/// The result of a study.
-#[derive(Debug)]
-pub struct FitReport {
-    /// One report per variant, in order; an interrupted fit lacks the later ones.
-    pub variants: Vec<VariantReport>,
-    /// Parameter points simulated.
-    pub evaluations: usize,
-    /// Simulations that failed.
-    pub failed: usize,
-    /// The first failures.
-    pub failures: Vec<SimulationFailure>,
-    /// Whether somebody asked for an end.
-    pub is_interrupted: bool,
-}
+/// Scaled gradient that is enough where one-sided differences only find the way.
+const ROUGH_GRADIENT_TOLERANCE: f64 = 1e-2;
+/// Relative decrease of the cost that counts as none on that way.
+const ROUGH_COST_TOLERANCE: f64 = 1e-4;
+/// First damping from a start far away.
+const DAMPING_FAR: f64 = 1e-2;
+/// First damping from a good neighbourhood.
+const DAMPING_NEAR: f64 = 1e-4;
 
 /// Fits every variant of a study.
 pub fn fit(study: &Study, monitor: &dyn Monitor) -> FitReport {
@@ -204,7 +85,8 @@ pub fn simulate(study: &Study, monitor: &dyn Monitor) -> FitReport {
                 free.scale().to_value(centre)
             }
         };
-        free.scale().to_coordinate(value.clamp(free.lower, free.upper))
+        free.scale()
+            .to_coordinate(value.clamp(free.lower, free.upper))
     });
     let x: Vec<f64> = x.collect();
     let fitter = Fitter {
@@ -269,16 +151,27 @@ impl<'s> Fitter<'s> {
         Objective::new(simulator, observations.to_vec(), differences, stage)
     }
 
-    fn options(&self, gradient_tolerance: f64) -> Options {
+    fn options(&self) -> Options {
         let (lower, upper) = self.variant().free.iter().map(super::Free::bounds).unzip();
         Options {
             lower,
             upper,
-            gradient_tolerance,
+            gradient_tolerance: self.study.settings.gradient_tolerance,
             cost_tolerance: COST_TOLERANCE,
             step_tolerance: STEP_TOLERANCE,
             iterations_max: self.study.settings.iterations_max,
             step_max: STEP_MAX,
+            damping: DAMPING_NEAR,
+        }
+    }
+
+    /// Options for finding the way.
+    fn rough_options(&self, damping: f64) -> Options {
+        Options {
+            gradient_tolerance: ROUGH_GRADIENT_TOLERANCE,
+            cost_tolerance: ROUGH_COST_TOLERANCE,
+            damping,
+            ..self.options()
         }
     }
 
@@ -288,16 +181,39 @@ impl<'s> Fitter<'s> {
 
     fn report(&self) -> VariantReport {
         let study = self.study;
+        let observations = &study.observations;
         let (best, starts) = self.coarse();
-        let stage = self.stage("fine mesh");
-        self.monitor.begin(&stage, study.settings.iterations_max);
-        let objective = self.objective(study.fine, &study.observations, Differences::Central, &stage);
-        let tolerance = study.settings.gradient_tolerance;
-        let solution = minimise(&objective, &best, &self.options(tolerance));
-        let coarse = self.objective(study.coarse, &study.observations, Differences::Forward, "");
+        let alternatives = self.alternatives(&best);
+        let near = self.minimise(
+            study.fine,
+            observations,
+            Differences::Forward,
+            (&best, "fine mesh"),
+        );
+        let start = (&near.x[..], "fine mesh, central differences");
+        let solution = self.minimise(study.fine, observations, Differences::Central, start);
+        let coarse = self.objective(study.coarse, observations, Differences::Forward, "");
         let cost_coarse = coarse.cost(&solution.x).unwrap_or(f64::NAN);
-        let alternatives = self.alternatives(&solution.x);
         self.finish(solution, cost_coarse, starts, alternatives)
+    }
+
+    /// One descent from a good neighbourhood: rough with one-sided differences, to the end with central ones.
+    fn minimise(
+        &self,
+        resolution: Resolution,
+        observations: &[Observation],
+        differences: Differences,
+        (start, what): (&[f64], &str),
+    ) -> Solution {
+        let stage = self.stage(what);
+        self.monitor
+            .begin(&stage, self.study.settings.iterations_max);
+        let objective = self.objective(resolution, observations, differences, &stage);
+        let options = match differences {
+            Differences::Forward => self.rough_options(DAMPING_NEAR),
+            Differences::Central => self.options(),
+        };
+        minimise(&objective, start, &options)
     }
 
     /// Tries candidates on the coarse mesh, fits the best of them, returns the best point.
@@ -306,7 +222,12 @@ impl<'s> Fitter<'s> {
         let stage = self.stage("starts");
         self.monitor.begin(&stage, 1);
         let observations = &self.study.observations;
-        let objective = self.objective(self.study.coarse, observations, Differences::Forward, &stage);
+        let objective = self.objective(
+            self.study.coarse,
+            observations,
+            Differences::Forward,
+            &stage,
+        );
         let mut candidates: Vec<(Option<f64>, Vec<f64>)> = self
             .candidates()
             .into_iter()
@@ -318,11 +239,19 @@ impl<'s> Fitter<'s> {
         let mut reports = Vec::new();
         let mut best: Option<Solution> = None;
         for (i, (cost_at_start, start)) in candidates.iter().enumerate() {
-            let stage = self.stage(&format!("coarse mesh, start {}/{}", i + 1, candidates.len()));
+            let stage = self.stage(&format!(
+                "coarse mesh, start {}/{}",
+                i + 1,
+                candidates.len()
+            ));
             self.monitor.begin(&stage, settings.iterations_max);
-            let objective =
-                self.objective(self.study.coarse, observations, Differences::Forward, &stage);
-            let solution = minimise(&objective, start, &self.options(COARSE_GRADIENT_TOLERANCE));
+            let objective = self.objective(
+                self.study.coarse,
+                observations,
+                Differences::Forward,
+                &stage,
+            );
+            let solution = minimise(&objective, start, &self.rough_options(DAMPING_FAR));
             reports.push(StartReport {
                 cost_at_start: *cost_at_start,
                 cost: solution.cost,
@@ -358,7 +287,7 @@ impl<'s> Fitter<'s> {
         candidates
     }
 
-    /// Fits the other readings of the source, on the fine mesh from the optimum of the first reading.
+    /// Fits the other readings of the source on the coarse mesh, from the optimum of the first reading.
     fn alternatives(&self, x: &[f64]) -> Vec<AlternativeCost> {
         let study = self.study;
         let fits = study.alternatives.iter().map(|alternative| {
@@ -367,10 +296,8 @@ impl<'s> Fitter<'s> {
             let first = observations[a].measured;
             observations[a].measured = observations[b].measured;
             observations[b].measured = first;
-            let stage = self.stage(&alternative.name);
-            self.monitor.begin(&stage, study.settings.iterations_max);
-            let objective = self.objective(study.fine, &observations, Differences::Forward, &stage);
-            let solution = minimise(&objective, x, &self.options(COARSE_GRADIENT_TOLERANCE));
+            let start = (x, alternative.name.as_str());
+            let solution = self.minimise(study.coarse, &observations, Differences::Forward, start);
             AlternativeCost {
                 name: alternative.name.clone(),
                 cost: solution.cost,
@@ -416,14 +343,21 @@ impl<'s> Fitter<'s> {
 
     fn costs(&self, solution: &Solution, observed: &[Observed]) -> (f64, f64) {
         let data = observed.iter().map(|o| {
-            let Observation { noise, measured, .. } = o.observation;
+            let Observation {
+                noise, measured, ..
+            } = o.observation;
             noise.residual(o.model, measured).powi(2)
         });
         let data: f64 = data.sum();
-        let priors = self.variant().free.iter().zip(&solution.x).map(|(free, x)| {
-            let (centre, sd) = free.prior_coordinates();
-            ((x - centre) / sd).powi(2)
-        });
+        let priors = self
+            .variant()
+            .free
+            .iter()
+            .zip(&solution.x)
+            .map(|(free, x)| {
+                let (centre, sd) = free.prior_coordinates();
+                ((x - centre) / sd).powi(2)
+            });
         (data + priors.sum::<f64>(), data)
     }
 
@@ -439,12 +373,22 @@ impl<'s> Fitter<'s> {
 
     fn simulator(&self, targets: Vec<Target>) -> Simulator<'s> {
         let context = (self.counters, &Patient as &dyn Monitor);
-        Simulator::new(self.study, self.variant(), self.study.fine, targets, context)
+        Simulator::new(
+            self.study,
+            self.variant(),
+            self.study.fine,
+            targets,
+            context,
+        )
     }
 
     fn observed(&self, solution: &Solution, covariance: Option<&Array2<f64>>) -> Vec<Observed> {
         let study = self.study;
-        let targets = study.observations.iter().map(|o| o.target.clone()).collect();
+        let targets = study
+            .observations
+            .iter()
+            .map(|o| o.target.clone())
+            .collect();
         let values = self.simulator(targets).values(&solution.x, None);
         let values = values.map_or_else(|_| vec![f64::NAN; study.observations.len()], |(v, _)| v);
         let jacobian = solution.linearisation.as_ref().map(|l| &l.jacobian);
@@ -476,9 +420,12 @@ impl<'s> Fitter<'s> {
         let targets = predictions.iter().map(|p| p.target.clone()).collect();
         let simulator = self.simulator(targets);
         let base = simulator.values(x, None).ok();
-        let derivatives = base.as_ref().zip(covariance).and_then(|((values, plans), _)| {
-            simulator.derivatives(x, values, plans, Differences::Forward)
-        });
+        let derivatives = base
+            .as_ref()
+            .zip(covariance)
+            .and_then(|((values, plans), _)| {
+                simulator.derivatives(x, values, plans, Differences::Forward)
+            });
         let rows = predictions.iter().enumerate();
         rows.map(|(row, prediction)| Predicted {
             target: prediction.target.clone(),
@@ -496,7 +443,10 @@ impl<'s> Fitter<'s> {
         let study = self.study;
         let observed = study.observations.iter().map(|o| o.target.clone());
         let predicted = study.predictions.iter().map(|p| p.target.clone());
-        let compared = study.orderings.iter().flat_map(|o| [o.larger.clone(), o.smaller.clone()]);
+        let compared = study
+            .orderings
+            .iter()
+            .flat_map(|o| [o.larger.clone(), o.smaller.clone()]);
         let targets = observed.chain(predicted).chain(compared).collect();
         self.simulator(targets).curves(x)
     }

@@ -2,20 +2,21 @@
 
 mod fit;
 mod objective;
+mod outcome;
 mod study;
 
-pub use fit::AlternativeCost;
-pub use fit::Curves;
-pub use fit::Estimate;
-pub use fit::FitReport;
-pub use fit::Observed;
-pub use fit::Predicted;
-pub use fit::StartReport;
-pub use fit::VariantReport;
-pub use fit::Verdict;
 pub use fit::fit;
 pub use fit::simulate;
 pub use objective::Counters;
+pub use outcome::AlternativeCost;
+pub use outcome::Curves;
+pub use outcome::Estimate;
+pub use outcome::FitReport;
+pub use outcome::Observed;
+pub use outcome::Predicted;
+pub use outcome::StartReport;
+pub use outcome::VariantReport;
+pub use outcome::Verdict;
 pub use study::Alternative;
 pub use study::Blind;
 pub use study::CellSpec;

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::Monitor;
-use super::fit::Curves;
+use super::outcome::Curves;
 use super::study::Observation;
 use super::study::Resolution;
 use super::study::Role;
@@ -45,7 +45,7 @@ type RunResult = Result<(Vec<f64>, Vec<JumpPlan>), SimulationFailure>;
 
 /// How derivatives are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Differences {
+pub(super) enum Differences {
     /// One more simulation per variable; for finding the way.
     Forward,
     /// Two more per variable; for the result.
@@ -271,7 +271,11 @@ impl<'s> Simulator<'s> {
             let mut add = |change: f64, weight: f64| {
                 let mut x = x.to_vec();
                 x[variable] += change;
-                points.push(Shifted { variable, weight, x });
+                points.push(Shifted {
+                    variable,
+                    weight,
+                    x,
+                });
             };
             if differences == Differences::Central && room_below >= step && room_above >= step {
                 add(step, 0.5 / step);
@@ -353,8 +357,9 @@ impl Residuals for Objective<'_> {
 
     fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
         let (values, plans) = self.simulator.values(x, None).ok()?;
-        let derivatives =
-            self.simulator.derivatives(x, &values, &plans, self.differences)?;
+        let derivatives = self
+            .simulator
+            .derivatives(x, &values, &plans, self.differences)?;
         *self.plans.lock().ok()? = plans;
         let (n_data, n) = (self.observations.len(), x.len());
         let mut jacobian = Array2::zeros((n_data + n, n));

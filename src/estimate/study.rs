@@ -194,7 +194,10 @@ impl Free {
     /// Bounds as coordinates.
     pub fn bounds(&self) -> (f64, f64) {
         let scale = self.scale();
-        (scale.to_coordinate(self.lower), scale.to_coordinate(self.upper))
+        (
+            scale.to_coordinate(self.lower),
+            scale.to_coordinate(self.upper),
+        )
     }
 }
 
@@ -308,7 +311,10 @@ impl Study {
         }
         table.follow_ties(&mut values);
         for (free, coordinate) in variant.free.iter().zip(x) {
-            if let Role::Ratio { parameters, cell: of } = &free.role
+            if let Role::Ratio {
+                parameters,
+                cell: of,
+            } = &free.role
                 && *of == cell
             {
                 for id in parameters {

@@ -1,20 +1,13 @@
 //! Rate laws with the values of their parameters: what happens inside one volume, at one surface, at the anode.
 
-use super::Coefficient;
 use super::DISSOLVED_MAX;
-use super::Law;
-use super::Mechanism;
-use super::ParameterId;
-use super::Phase;
 use super::Slot;
 use crate::numerics::scalar::Scalar;
-use crate::units::FARADAY_C_PER_MOL;
-use crate::units::GAS_J_PER_MOL_K;
 
 /// Dissolved and solid species that one volume may hold.
 pub const NODE_SLOTS_MAX: usize = 24;
 
-/// Smoothing of the relative MgS volume below the 2/3 power (1): keeps its derivative finite for a bare surface.
+/// Smoothing of the relative `MgS` volume below the 2/3 power (1): keeps its derivative finite for a bare surface.
 const GROWTH_SMOOTHING: f64 = 1e-8;
 
 /// What an electrode reaction feels of a species: its place and its reaction order.
@@ -72,38 +65,38 @@ impl<S: Scalar> Desolvation<S> {
 /// A conversion step with values.
 #[derive(Clone, Debug)]
 pub struct Tandem<S> {
-    rate_constant: S,
+    pub(super) rate_constant: S,
     /// Standard potential (V).
     pub potential: S,
-    transfer_coefficient: S,
-    /// k/k_max (1).
-    relative_ceiling: S,
-    nucleation: Option<(S, usize)>,
+    pub(super) transfer_coefficient: S,
+    /// `k/k_max` (1).
+    pub(super) relative_ceiling: S,
+    pub(super) nucleation: Option<(S, usize)>,
     /// Electrons consumed.
     pub electrons: f64,
-    coverage_order: i32,
-    oxidised: Vec<Activity>,
-    reduced: Vec<Activity>,
-    stoichiometry: Vec<(usize, f64)>,
+    pub(super) coverage_order: i32,
+    pub(super) oxidised: Vec<Activity>,
+    pub(super) reduced: Vec<Activity>,
+    pub(super) stoichiometry: Vec<(usize, f64)>,
 }
 
 /// Dissolution of a solid with values.
 #[derive(Clone, Debug)]
-struct Dissolution<S> {
-    rate_constant: S,
-    solubility: S,
-    scale: S,
-    solid: usize,
-    dissolved: usize,
-    dissolved_per_solid: f64,
+pub(super) struct Dissolution<S> {
+    pub(super) rate_constant: S,
+    pub(super) solubility: S,
+    pub(super) scale: S,
+    pub(super) solid: usize,
+    pub(super) dissolved: usize,
+    pub(super) dissolved_per_solid: f64,
 }
 
 /// Decay of a solid with values.
 #[derive(Clone, Debug)]
-struct Decay<S> {
-    rate_constant: S,
-    solid: usize,
-    stoichiometry: Vec<(usize, f64)>,
+pub(super) struct Decay<S> {
+    pub(super) rate_constant: S,
+    pub(super) solid: usize,
+    pub(super) stoichiometry: Vec<(usize, f64)>,
 }
 
 /// A chemical reaction at the anode with values.
@@ -157,15 +150,15 @@ pub struct Chemistry<S> {
     pub desolvation: Desolvation<S>,
     /// Conversion steps.
     pub steps: Vec<Tandem<S>>,
-    dissolutions: Vec<Dissolution<S>>,
-    decays: Vec<Decay<S>>,
+    pub(super) dissolutions: Vec<Dissolution<S>>,
+    pub(super) decays: Vec<Decay<S>>,
     /// Reactions at the anode.
     pub shuttles: Vec<Shuttle<S>>,
     /// Metal dissolution.
     pub stripping: Stripping<S>,
-    passivation_limit: S,
-    passivation_exponent: S,
-    passivation_floor: S,
+    pub(super) passivation_limit: S,
+    pub(super) passivation_exponent: S,
+    pub(super) passivation_floor: S,
     /// Electroactive area per cathode volume (m⁻¹).
     pub active_area: S,
 }
@@ -186,161 +179,6 @@ pub struct NodeView<'a, S> {
 }
 
 impl<S: Scalar> Chemistry<S> {
-    /// Puts the parameter values (SI, table order) into the rate laws.
-    ///
-    /// # Panics
-    /// If `values` is shorter than the table.
-    pub fn new(mechanism: &Mechanism, values: &[S]) -> Self {
-        let at = |id: ParameterId| values[id.index()];
-        let roles = mechanism.roles();
-        let slot = |name: &str| mechanism.slot(name).unwrap_or(Slot::Reservoir);
-        let mut chemistry = Self {
-            f_per_v: S::constant(FARADAY_C_PER_MOL / GAS_J_PER_MOL_K) / at(roles.temperature),
-            dissolved: dissolved(mechanism, at),
-            carrier: mechanism.carrier(),
-            solids: solids(mechanism, at),
-            n_films: mechanism.films().count(),
-            site_density: match mechanism.surface().phase {
-                Phase::Surface { site_density } => at(site_density),
-                _ => S::constant(0.0),
-            },
-            carrier_reference: at(roles.carrier_reference),
-            dissolved_reference: at(roles.dissolved_reference),
-            desolvation: Desolvation {
-                rate_constant: S::constant(0.0),
-                equilibrium_constant: S::constant(1.0),
-            },
-            steps: Vec::new(),
-            dissolutions: Vec::new(),
-            decays: Vec::new(),
-            shuttles: Vec::new(),
-            stripping: Stripping {
-                exchange_current_density: S::constant(0.0),
-                capacitance: S::constant(1.0),
-                initial_barrier: S::constant(0.0),
-                activation_charge: S::constant(1.0),
-                electrons: 1.0,
-            },
-            passivation_limit: at(roles.passivation_limit),
-            passivation_exponent: at(roles.passivation_exponent),
-            passivation_floor: at(roles.passivation_floor),
-            active_area: at(roles.active_area),
-        };
-        for reaction in mechanism.reactions() {
-            chemistry.add(reaction, at, slot);
-        }
-        chemistry
-    }
-
-    fn add(
-        &mut self,
-        reaction: &super::Reaction,
-        at: impl Fn(ParameterId) -> S,
-        slot: impl Fn(&str) -> Slot,
-    ) {
-        let equation = &reaction.equation;
-        let n_dissolved = self.dissolved.len();
-        let local = |name: &str| match slot(name) {
-            Slot::Dissolved(i) => Some(i),
-            Slot::Solid(i) => Some(n_dissolved + i),
-            _ => None,
-        };
-        let net = equation.net();
-        let stoichiometry: Vec<(usize, f64)> = net
-            .iter()
-            .filter_map(|(name, n)| Some((local(name)?, *n)))
-            .collect();
-        let solid = |terms: &[(String, u32)]| {
-            let mut solids = terms.iter().filter_map(|(name, _)| match slot(name) {
-                Slot::Solid(i) => Some(i),
-                _ => None,
-            });
-            solids.next().unwrap_or(0)
-        };
-        match reaction.law {
-            Law::Desolvation {
-                rate_constant,
-                equilibrium_constant,
-            } => {
-                self.desolvation = Desolvation {
-                    rate_constant: at(rate_constant),
-                    equilibrium_constant: at(equilibrium_constant),
-                };
-            }
-            Law::Tandem {
-                rate_constant,
-                potential,
-                transfer_coefficient,
-                ceiling,
-                nucleation,
-            } => self.steps.push(Tandem {
-                rate_constant: at(rate_constant),
-                potential: at(potential),
-                transfer_coefficient: at(transfer_coefficient),
-                relative_ceiling: at(rate_constant) / at(ceiling),
-                nucleation: nucleation.map(|id| (at(id), solid(&equation.products))),
-                electrons: equation.electrons_consumed(),
-                coverage_order: surface_order(&equation.reactants, &slot),
-                oxidised: activities(&equation.reactants, &slot),
-                reduced: activities(&equation.products, &slot),
-                stoichiometry,
-            }),
-            Law::Dissolution {
-                rate_constant,
-                solubility,
-                scale,
-            } => self.dissolutions.push(Dissolution {
-                rate_constant: at(rate_constant),
-                solubility: at(solubility),
-                scale: at(scale),
-                solid: solid(&equation.reactants),
-                dissolved: match slot(&equation.products[0].0) {
-                    Slot::Dissolved(i) => i,
-                    _ => 0,
-                },
-                dissolved_per_solid: f64::from(equation.products[0].1)
-                    / f64::from(equation.reactants[0].1),
-            }),
-            Law::Decay { rate_constant } => self.decays.push(Decay {
-                rate_constant: at(rate_constant),
-                solid: solid(&equation.reactants),
-                stoichiometry,
-            }),
-            Law::Shuttle { rate_constant } => {
-                let reactants = activities(&equation.reactants, &slot);
-                self.shuttles.push(Shuttle {
-                    rate_constant: at(rate_constant),
-                    reactant: match reactants.first().map(|a| a.slot) {
-                        Some(Slot::Dissolved(i)) => i,
-                        _ => 0,
-                    },
-                    dissolved: stoichiometry,
-                    films: net
-                        .iter()
-                        .filter_map(|(name, n)| match slot(name) {
-                            Slot::Film(i) => Some((i, *n)),
-                            _ => None,
-                        })
-                        .collect(),
-                });
-            }
-            Law::Stripping {
-                exchange_current_density,
-                capacitance,
-                initial_barrier,
-                activation_charge,
-            } => {
-                self.stripping = Stripping {
-                    exchange_current_density: at(exchange_current_density),
-                    capacitance: at(capacitance),
-                    initial_barrier: at(initial_barrier),
-                    activation_charge: at(activation_charge),
-                    electrons: -equation.electrons_consumed(),
-                };
-            }
-        }
-    }
-
     /// Fraction of the wetted surface that passivating solids leave free (1), SPEC section 6.
     pub fn free_area(&self, solids: &[S], wetted: S) -> S {
         let mut volume = S::constant(0.0);
@@ -361,8 +199,7 @@ impl<S: Scalar> Chemistry<S> {
         let wet_free = node.wetted * free;
         let area = self.active_area * wet_free;
         let carrier = node.concentrations[self.carrier] / self.carrier_reference;
-        let reverse =
-            self.desolvation.equilibrium_constant * carrier * (-node.coverage + 1.0);
+        let reverse = self.desolvation.equilibrium_constant * carrier * (-node.coverage + 1.0);
         let desolvation = self.desolvation.rate(carrier, node.coverage);
         amounts[self.carrier] -= area * desolvation;
         let mut coverage_rate = desolvation;
@@ -386,8 +223,8 @@ impl<S: Scalar> Chemistry<S> {
         for law in &self.dissolutions {
             let solid = node.solids[law.solid];
             let surface = solid / (solid.abs() + law.scale);
-            let rate = law.rate_constant
-                * (law.solubility * surface - node.concentrations[law.dissolved]);
+            let rate =
+                law.rate_constant * (law.solubility * surface - node.concentrations[law.dissolved]);
             amounts[n_dissolved + law.solid] -= rate;
             amounts[law.dissolved] += rate * law.dissolved_per_solid;
         }
@@ -401,7 +238,7 @@ impl<S: Scalar> Chemistry<S> {
 
     /// Rate of a conversion step per active area (mol m⁻² s⁻¹), positive for reduction; SPEC section 6.
     ///
-    /// r = k h [θ Πx_ox e^(−αe) − q Πx_red e^((1−α)e)] / (1 + (k/k_max)(e^(−αe) + e^((1−α)e))), e = nF(E − E₀)/RT.
+    /// r = k h [θ `Πx_ox` e^(−αe) − q `Πx_red` e^((1−α)e)] / (1 + (`k/k_max)(e^(−αe)` + e^((1−α)e))), e = nF(E − E₀)/RT.
     /// The reverse factor q equals θ at desolvation equilibrium, so E₀ is a potential against the metal in the local
     /// solution. The denominator caps both rate constants at `k_max` and keeps detailed balance.
     #[inline]
@@ -481,65 +318,4 @@ fn signed_power<S: Scalar>(x: S, n: i32) -> S {
         power = power * x.abs();
     }
     power
-}
-
-fn surface_order(terms: &[(String, u32)], slot: impl Fn(&str) -> Slot) -> i32 {
-    let surface = terms.iter().find(|(name, _)| slot(name) == Slot::Surface);
-    surface.map_or(0, |(_, n)| i32::try_from(*n).unwrap_or(1))
-}
-
-fn activities(terms: &[(String, u32)], slot: impl Fn(&str) -> Slot) -> Vec<Activity> {
-    let of_term = |(name, n): &(String, u32)| match slot(name) {
-        Slot::Dissolved(i) => Some(Activity {
-            slot: Slot::Dissolved(i),
-            order: i32::try_from(*n).unwrap_or(1),
-        }),
-        Slot::Solid(i) => Some(Activity {
-            slot: Slot::Solid(i),
-            order: 1,
-        }),
-        _ => None,
-    };
-    terms.iter().filter_map(of_term).collect()
-}
-
-fn dissolved<S: Scalar>(
-    mechanism: &Mechanism,
-    at: impl Fn(ParameterId) -> S,
-) -> Vec<Dissolved<S>> {
-    let values = mechanism.dissolved().filter_map(|s| match s.phase {
-        Phase::Electrolyte {
-            diffusivity,
-            adsorption,
-            ..
-        } => Some(Dissolved {
-            diffusivity: at(diffusivity),
-            adsorption: adsorption.map_or(S::constant(0.0), &at),
-        }),
-        _ => None,
-    });
-    values.collect()
-}
-
-fn solids<S: Scalar>(mechanism: &Mechanism, at: impl Fn(ParameterId) -> S) -> Vec<Solid<S>> {
-    let values = mechanism.solids().filter_map(|s| match s.phase {
-        Phase::Solid {
-            molar_volume,
-            passivation_weight,
-            activity_scale,
-        } => {
-            let weight = match passivation_weight {
-                Some(Coefficient::Number(number)) => S::constant(number),
-                Some(Coefficient::Parameter(id)) => at(id),
-                None => S::constant(0.0),
-            };
-            Some(Solid {
-                molar_volume: at(molar_volume),
-                passivation_volume: at(molar_volume) * weight,
-                activity_scale: activity_scale.map_or(S::constant(1.0), &at),
-            })
-        }
-        _ => None,
-    });
-    values.collect()
 }

@@ -63,9 +63,14 @@ fn parse_side(text: &str) -> Result<Vec<(String, u32)>, String> {
                 [name] => Ok((name.to_owned(), 1)),
                 [number, name] => match number.parse() {
                     Ok(n) if n > 0 => Ok((name.to_owned(), n)),
-                    _ => Err(format!("has the coefficient '{number}', expected a whole number")),
+                    _ => Err(format!(
+                        "has the coefficient '{number}', expected a whole number"
+                    )),
                 },
-                _ => Err(format!("has the term '{}', expected 'name' or '2 name'", term.trim())),
+                _ => Err(format!(
+                    "has the term '{}', expected 'name' or '2 name'",
+                    term.trim()
+                )),
             }
         })
         .collect()
@@ -75,7 +80,7 @@ fn parse_side(text: &str) -> Result<Vec<(String, u32)>, String> {
 ///
 /// # Errors
 /// [`MechanismError::Unbalanced`] with the first quantity that is not, [`MechanismError::UnknownSpecies`].
-pub fn check_balance(
+pub(super) fn check_balance(
     reaction: &str,
     equation: &Equation,
     species: &[Species],

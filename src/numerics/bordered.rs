@@ -144,8 +144,14 @@ impl<T: Field> BorderedLu<T> {
             }
         };
         Self {
-            inverse: blocks.clone().map(|b| Panel::new(shape.size(b), shape.size(b))).collect(),
-            upper: blocks.clone().map(|b| Panel::new(shape.size(b), after(b))).collect(),
+            inverse: blocks
+                .clone()
+                .map(|b| Panel::new(shape.size(b), shape.size(b)))
+                .collect(),
+            upper: blocks
+                .clone()
+                .map(|b| Panel::new(shape.size(b), after(b)))
+                .collect(),
             lower: blocks.map(|_| Vec::new()).collect(),
             border_columns: vec![T::ZERO; n * shape.n_border],
             border_rows: vec![T::ZERO; n * shape.n_border],
@@ -207,7 +213,8 @@ impl<T: Field> BorderedLu<T> {
         }
         self.border_columns = columns;
         let (rows, columns) = (&self.border_rows, &self.border_columns);
-        let product = |r: usize, c: usize| dot(&rows[r * n..(r + 1) * n], &columns[c * n..(c + 1) * n]);
+        let product =
+            |r: usize, c: usize| dot(&rows[r * n..(r + 1) * n], &columns[c * n..(c + 1) * n]);
         for c in 0..m {
             for r in 0..m {
                 let stride = self.schur.stride;
@@ -372,7 +379,8 @@ impl<T: Field> Panel<T> {
             12 => invert_columns(self.entries.as_chunks_mut::<12>().0, self.n_rows),
             16 => invert_columns(self.entries.as_chunks_mut::<16>().0, self.n_rows),
             stride => {
-                let mut columns: Vec<&mut [T]> = self.entries.chunks_exact_mut(stride.max(1)).collect();
+                let mut columns: Vec<&mut [T]> =
+                    self.entries.chunks_exact_mut(stride.max(1)).collect();
                 invert_columns(&mut columns, self.n_rows)
             }
         }

@@ -44,9 +44,15 @@ pub fn line(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
     let n = x.len() as f64;
     let (mean_x, mean_y) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
     let spread: f64 = x.iter().map(|x| (x - mean_x).powi(2)).sum();
-    let product: f64 = x.iter().zip(y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    let product: f64 = x
+        .iter()
+        .zip(y)
+        .map(|(x, y)| (x - mean_x) * (y - mean_y))
+        .sum();
     let slope = product / spread;
-    slope.is_finite().then_some((slope, mean_y - slope * mean_x))
+    slope
+        .is_finite()
+        .then_some((slope, mean_y - slope * mean_x))
 }
 
 /// The slope dy/dx at each point: of the parabola through it and its neighbours inside, one-sided at the ends.
@@ -96,6 +102,9 @@ mod tests {
     fn maximum_at_an_end_is_that_point() {
         assert_eq!(maximum(&[0.0, 1.0], &[2.0, 1.0]), Some((0.0, 2.0)));
         assert_eq!(maximum(&[], &[]), None);
-        assert_eq!(maximum(&[1.0, 1.0, 1.0], &[0.0, 1.0, 0.0]), Some((1.0, 1.0)));
+        assert_eq!(
+            maximum(&[1.0, 1.0, 1.0], &[0.0, 1.0, 0.0]),
+            Some((1.0, 1.0))
+        );
     }
 }

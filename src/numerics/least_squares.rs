@@ -21,10 +21,8 @@ use nalgebra::DMatrix;
 use nalgebra::DVector;
 use ndarray::Array2;
 
-/// Largest damping before the method gives up (relative to the diagonal of JᵀJ).
+/// Largest damping before the method gives up (relative to the diagonal of `JᵀJ`).
 const DAMPING_MAX: f64 = 1e12;
-/// First damping.
-const DAMPING_START: f64 = 1e-2;
 /// Least diagonal that the damping is scaled with: keeps a variable without any effect in place.
 const DIAGONAL_MIN: f64 = 1e-12;
 
@@ -78,6 +76,8 @@ pub struct Options {
     pub iterations_max: usize,
     /// Longest step of any variable in one iteration.
     pub step_max: f64,
+    /// First damping, relative to the diagonal of `JᵀJ`: small where the start is known to be good.
+    pub damping: f64,
 }
 
 /// Why the method stopped.
@@ -142,8 +142,16 @@ pub struct Solution {
 /// # Panics
 /// If the bounds have another length than the start.
 pub fn minimise<R: Residuals>(problem: &R, start: &[f64], options: &Options) -> Solution {
-    assert_eq!(start.len(), options.lower.len(), "one lower bound per variable");
-    assert_eq!(start.len(), options.upper.len(), "one upper bound per variable");
+    assert_eq!(
+        start.len(),
+        options.lower.len(),
+        "one lower bound per variable"
+    );
+    assert_eq!(
+        start.len(),
+        options.upper.len(),
+        "one upper bound per variable"
+    );
     let bounds = options.lower.iter().zip(&options.upper);
     let start: Vec<f64> = start
         .iter()
@@ -153,12 +161,13 @@ pub fn minimise<R: Residuals>(problem: &R, start: &[f64], options: &Options) -> 
     let solver = LevenbergMarquardt {
         options: options.clone(),
         point: None,
-        damping: DAMPING_START,
+        damping: options.damping,
         growth: 2.0,
         small_decreases: 0,
         stop: None,
     };
-    let executor = Executor::new(Wrapped(problem), solver).configure(|state| state.param(start.clone()));
+    let executor =
+        Executor::new(Wrapped(problem), solver).configure(|state| state.param(start.clone()));
     let failed = Solution {
         x: start,
         cost: f64::INFINITY,
@@ -244,7 +253,11 @@ impl Point {
         let cosines = self.free(options).into_iter().map(|i| {
             let column = self.jacobian.column(i).norm();
             let product = column * norm;
-            if product > 0.0 { self.gradient[i].abs() / product } else { 0.0 }
+            if product > 0.0 {
+                self.gradient[i].abs() / product
+            } else {
+                0.0
+            }
         });
         cosines.fold(0.0, f64::max)
     }
@@ -297,17 +310,14 @@ impl<R: Residuals> Solver<Wrapped<'_, R>, Iteration> for LevenbergMarquardt {
         mut state: Iteration,
     ) -> Result<(Iteration, Option<KV>), Error> {
         let x = state.take_param().ok_or_else(|| Error::msg("no start"))?;
-        match problem.jacobian(&x)? {
-            Some(linearisation) => {
-                let point = Point::new(x.clone(), linearisation);
-                let cost = point.cost;
-                self.point = Some(point);
-                Ok((state.param(x).cost(cost), None))
-            }
-            None => {
-                self.stop = Some(StopReason::StartFailed);
-                Ok((state.param(x).cost(f64::INFINITY), None))
-            }
+        if let Some(linearisation) = problem.jacobian(&x)? {
+            let point = Point::new(x.clone(), linearisation);
+            let cost = point.cost;
+            self.point = Some(point);
+            Ok((state.param(x).cost(cost), None))
+        } else {
+            self.stop = Some(StopReason::StartFailed);
+            Ok((state.param(x).cost(f64::INFINITY), None))
         }
     }
 
@@ -327,7 +337,10 @@ impl<R: Residuals> Solver<Wrapped<'_, R>, Iteration> for LevenbergMarquardt {
             cost: next.cost,
             scaled_gradient,
         };
-        let goes_on = problem.problem.as_ref().is_none_or(|p| p.0.goes_on(&progress));
+        let goes_on = problem
+            .problem
+            .as_ref()
+            .is_none_or(|p| p.0.goes_on(&progress));
         if self.stop.is_none() {
             if scaled_gradient < self.options.gradient_tolerance {
                 self.stop = Some(StopReason::Gradient);
@@ -365,7 +378,11 @@ impl LevenbergMarquardt {
                 cost: point.cost,
                 scaled_gradient: point.scaled_gradient(&self.options),
             };
-            if problem.problem.as_ref().is_some_and(|p| !p.0.goes_on(&progress)) {
+            if problem
+                .problem
+                .as_ref()
+                .is_some_and(|p| !p.0.goes_on(&progress))
+            {
                 self.stop = Some(StopReason::Interrupted);
                 return Ok(point);
             }
@@ -377,7 +394,10 @@ impl LevenbergMarquardt {
                 self.reject();
                 continue;
             };
-            let length = x.iter().zip(&point.x).map(|(a, b)| (a - b).abs() / (1.0 + b.abs()));
+            let length = x
+                .iter()
+                .zip(&point.x)
+                .map(|(a, b)| (a - b).abs() / (1.0 + b.abs()));
             if length.fold(0.0, f64::max) < self.options.step_tolerance {
                 self.stop = Some(StopReason::Step);
                 return Ok(point);
@@ -454,6 +474,7 @@ mod tests {
             step_tolerance: 1e-14,
             iterations_max: 200,
             step_max: 10.0,
+            damping: 1e-2,
         }
     }
 

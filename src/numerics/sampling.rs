@@ -47,7 +47,8 @@ pub fn normal_quantile(probability: f64) -> f64 {
         3.754_408_661_907_416,
     ];
     const TAIL: f64 = 0.024_25;
-    let polynomial = |coefficients: &[f64], x: f64| coefficients.iter().fold(0.0, |sum, c| sum * x + c);
+    let polynomial =
+        |coefficients: &[f64], x: f64| coefficients.iter().fold(0.0, |sum, c| sum * x + c);
     let tail = |probability: f64| {
         let q = (-2.0 * probability.ln()).sqrt();
         polynomial(&C, q) / (polynomial(&D, q) * q + 1.0)
@@ -69,7 +70,8 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_the_tables() {
-        for (probability, quantile) in [(0.5, 0.0), (0.975, 1.959_963_985), (0.01, -2.326_347_874)] {
+        for (probability, quantile) in [(0.5, 0.0), (0.975, 1.959_963_985), (0.01, -2.326_347_874)]
+        {
             assert!((normal_quantile(probability) - quantile).abs() < 1e-7);
         }
     }

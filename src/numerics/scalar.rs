@@ -24,22 +24,29 @@ pub trait Scalar:
     /// The value without derivatives.
     fn value(self) -> f64;
     /// eˣ.
+    #[must_use]
     fn exp(self) -> Self;
     /// The natural logarithm.
+    #[must_use]
     fn ln(self) -> Self;
     /// The square root.
+    #[must_use]
     fn sqrt(self) -> Self;
     /// `self` to a constant power.
+    #[must_use]
     fn powf(self, exponent: f64) -> Self;
     /// `self` to a power that may itself carry derivatives; `self` must be positive.
+    #[must_use]
     fn pow(self, exponent: Self) -> Self;
 
     /// |x|; the derivative at zero is taken as that of x.
+    #[must_use]
     fn abs(self) -> Self {
         if self.value() < 0.0 { -self } else { self }
     }
 
     /// The larger of `self` and a constant floor.
+    #[must_use]
     fn at_least(self, floor: f64) -> Self {
         if self.value() < floor {
             Self::constant(floor)
@@ -139,10 +146,12 @@ impl<const N: usize> Sub for Dual<N> {
 impl<const N: usize> Mul for Dual<N> {
     type Output = Self;
     #[inline]
+    #[expect(
+        clippy::suspicious_arithmetic_impl,
+        reason = "the product rule is a sum"
+    )]
     fn mul(self, other: Self) -> Self {
-        self.zip(other, self.re * other.re, |a, b| {
-            a * other.re + b * self.re
-        })
+        self.zip(other, self.re * other.re, |a, b| a * other.re + b * self.re)
     }
 }
 

@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
+use diffsol::Matrix as _;
+use diffsol::MatrixCommon as _;
+use diffsol::VectorCommon as _;
 use diffsol::{
     Bdf, ConstantOp, LinearOp, NalgebraContext, NalgebraMat, NalgebraVec, NonLinearOp,
     NonLinearOpJacobian, OdeBuilder, OdeEquations, OdeEquationsRef, OdeSolverMethod,
     OdeSolverProblem, OdeSolverState, OdeSolverStopReason, Op, UnitCallable, Vector,
 };
-use diffsol::Matrix as _;
-use diffsol::MatrixCommon as _;
-use diffsol::VectorCommon as _;
 use diffsol_la::error::LaError;
 use thiserror::Error;
 
@@ -321,7 +321,11 @@ operator!(EventOp<'_, '_, Y>, 0, |_| 1);
 impl<Y: StiffSystem> NonLinearOp for RateOp<'_, '_, Y> {
     fn call_inplace(&self, y: &State, time_s: f64, rate: &mut State) {
         let system = self.0.system;
-        system.rate(time_s, y.inner().as_slice(), rate.inner_mut().as_mut_slice());
+        system.rate(
+            time_s,
+            y.inner().as_slice(),
+            rate.inner_mut().as_mut_slice(),
+        );
     }
 }
 

@@ -11,7 +11,8 @@ use crate::record::Spectrum;
 ///
 /// `None` if the record is empty. SPEC section 8.
 pub fn activation_voltage_v(charge: &Record, window: f64) -> Option<f64> {
-    let end_s = charge.time_s.first()? + window * (charge.time_s.last()? - charge.time_s.first()?);
+    let end_s =
+        charge.time_s.first()? + window * (charge.time_s.last()? - charge.time_s.first()?);
     let inside = charge.time_s.partition_point(|t| *t <= end_s);
     let mut time_s = charge.time_s[..inside].to_vec();
     let mut voltage_v = charge.voltage_v[..inside].to_vec();
@@ -56,7 +57,9 @@ pub fn largest_current(record: &Record) -> Option<f64> {
 pub fn passed_charge(record: &Record) -> Option<f64> {
     let times = record.time_s.windows(2);
     let currents = record.current.windows(2);
-    let parts = times.zip(currents).map(|(t, i)| (t[1] - t[0]) * 0.5 * (i[0].abs() + i[1].abs()));
+    let parts = times
+        .zip(currents)
+        .map(|(t, i)| (t[1] - t[0]) * 0.5 * (i[0].abs() + i[1].abs()));
     (record.len() > 1).then(|| parts.sum())
 }
 
@@ -119,8 +122,8 @@ pub fn transference_number(
 ) -> Option<f64> {
     let initial = linear(&polarisation.time_s, &polarisation.current, initial_s)?.abs();
     let steady = polarisation.current.last()?.abs();
-    let number = steady * (voltage_v - initial * resistance)
-        / (initial * (voltage_v - steady * resistance));
+    let number =
+        steady * (voltage_v - initial * resistance) / (initial * (voltage_v - steady * resistance));
     number.is_finite().then_some(number)
 }
 
@@ -159,7 +162,10 @@ mod tests {
     #[test]
     fn first_peak_is_found_before_a_higher_one() {
         let currents = [0.0, -0.1, 0.0, -1.9, -1.0, -2.0, 0.0];
-        let points = currents.iter().enumerate().map(|(i, c)| (i as f64, i as f64, *c));
+        let points = currents
+            .iter()
+            .enumerate()
+            .map(|(i, c)| (i as f64, i as f64, *c));
         let sweep = record(&points.collect::<Vec<_>>());
         let (first, _) = first_oxidation_peak(&sweep, 0.5).unwrap();
         let (largest, _) = oxidation_peak(&sweep).unwrap();
@@ -168,7 +174,9 @@ mod tests {
 
     #[test]
     fn warburg_slope_of_a_warburg_element_is_its_coefficient() {
-        let frequency_hz: Vec<f64> = (0..11).map(|i| 0.01 * 10f64.powf(f64::from(i) / 10.0)).collect();
+        let frequency_hz: Vec<f64> = (0..11)
+            .map(|i| 0.01 * 10f64.powf(f64::from(i) / 10.0))
+            .collect();
         let impedance_ohm = frequency_hz.iter().map(|f| {
             let part = 122.0 / (2.0 * std::f64::consts::PI * f).sqrt();
             (50.0 + part, -part)
@@ -191,7 +199,10 @@ mod tests {
             (3.0, 0.7, 2.0),
         ]);
         assert!((deposition_time_s(&hold).unwrap() - 2.0).abs() < 1e-9);
-        assert_eq!(deposition_time_s(&record(&[(0.0, 0.7, 2.0), (1.0, 0.7, 1.0)])), None);
+        assert_eq!(
+            deposition_time_s(&record(&[(0.0, 0.7, 2.0), (1.0, 0.7, 1.0)])),
+            None
+        );
     }
 
     #[test]

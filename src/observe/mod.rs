@@ -197,18 +197,35 @@ impl Observable {
     pub fn check(&self, protocol: &Protocol) -> Result<(), String> {
         let step = |index: usize| {
             let n = protocol.steps.len();
-            let missing = format!("step {index} of protocol '{}', which has {n}", protocol.name);
+            let missing = format!(
+                "step {index} of protocol '{}', which has {n}",
+                protocol.name
+            );
             protocol.steps.get(index).ok_or(missing)
         };
         let lacks = |index: usize, what: &str| {
-            Err(format!("step {index} of protocol '{}' without {what}", protocol.name))
+            Err(format!(
+                "step {index} of protocol '{}' without {what}",
+                protocol.name
+            ))
         };
         match self {
             Self::Transference => Ok(()),
             Self::AnodeShare { step: index } => step(*index).map(|_| ()),
-            Self::Capacity { step: index, cycle: last }
-            | Self::CapacityMax { step: index, to: last, .. }
-            | Self::CapacityRatio { step: index, cycle: last, .. } => match step(*index)? {
+            Self::Capacity {
+                step: index,
+                cycle: last,
+            }
+            | Self::CapacityMax {
+                step: index,
+                to: last,
+                ..
+            }
+            | Self::CapacityRatio {
+                step: index,
+                cycle: last,
+                ..
+            } => match step(*index)? {
                 Step::Cycle(cycles) if *last >= 1 && *last <= cycles.count => Ok(()),
                 _ => lacks(*index, &format!("cycle {last}")),
             },
@@ -233,12 +250,10 @@ impl Observable {
             }
             Self::GrowthTime { step: index, .. }
             | Self::DepositionTime { step: index }
-            | Self::PassedCharge { step: index } => {
-                match step(*index)? {
-                    Step::Hold { .. } => Ok(()),
-                    _ => lacks(*index, "a hold"),
-                }
-            }
+            | Self::PassedCharge { step: index } => match step(*index)? {
+                Step::Hold { .. } => Ok(()),
+                _ => lacks(*index, "a hold"),
+            },
         }
     }
 }
@@ -277,7 +292,10 @@ fn amount(cell: &Cell, segment: &Trajectory, solid: &str) -> Option<Vec<f64>> {
         return None;
     };
     let layout = cell.layout();
-    let columns: Vec<usize> = layout.porous_volumes().map(|v| layout.solid(v, slot)).collect();
+    let columns: Vec<usize> = layout
+        .porous_volumes()
+        .map(|v| layout.solid(v, slot))
+        .collect();
     let mean = |row: ndarray::ArrayView1<'_, f64>| {
         columns.iter().map(|c| row[*c]).sum::<f64>() / columns.len() as f64
     };

@@ -72,14 +72,20 @@ pub(super) fn figures(study: &Study, report: &FitReport) -> Vec<(String, String)
 /// The curves of a protocol in every variant: variant, curves.
 fn of_protocol(report: &FitReport, protocol: usize) -> impl Iterator<Item = (usize, &Curves)> {
     report.variants.iter().flat_map(move |variant| {
-        let curves = variant.curves.iter().filter(move |c| c.protocol == protocol);
+        let curves = variant
+            .curves
+            .iter()
+            .filter(move |c| c.protocol == protocol);
         curves.map(move |c| (variant.variant, c))
     })
 }
 
 fn label(study: &Study, variant: usize, cell: usize) -> String {
     if study.variants.len() > 1 {
-        format!("{}, {}", study.cells[cell].name, study.variants[variant].name)
+        format!(
+            "{}, {}",
+            study.cells[cell].name, study.variants[variant].name
+        )
     } else {
         study.cells[cell].name.clone()
     }
@@ -124,7 +130,9 @@ fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
     });
     let observed = study.observations.iter().map(|o| (&o.target, o.measured));
     let predicted = study.predictions.iter().map(|p| (&p.target, p.measured));
-    let marks = observed.chain(predicted).filter(|(t, _)| t.protocol == protocol);
+    let marks = observed
+        .chain(predicted)
+        .filter(|(t, _)| t.protocol == protocol);
     let marks = marks.filter_map(|(target, measured)| {
         let cycle = match target.observable {
             Observable::Capacity { step, cycle } => firsts.get(step)? + cycle - 1,
@@ -192,9 +200,11 @@ fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
 fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
     let lines = of_protocol(report, protocol).map(|(variant, curves)| {
         let points = curves.outcome.steps.iter().flat_map(|step| match step {
-            StepOutcome::Spectrum(spectrum) => {
-                spectrum.impedance_ohm.iter().map(|(re, im)| (*re, -im)).collect()
-            }
+            StepOutcome::Spectrum(spectrum) => spectrum
+                .impedance_ohm
+                .iter()
+                .map(|(re, im)| (*re, -im))
+                .collect(),
             _ => Vec::new(),
         });
         Line {
@@ -205,7 +215,8 @@ fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
         }
     });
     let resistances = study.observations.iter().filter(|o| {
-        o.target.protocol == protocol && matches!(o.target.observable, Observable::Resistance { .. })
+        o.target.protocol == protocol
+            && matches!(o.target.observable, Observable::Resistance { .. })
     });
     let marks = resistances.map(|o| Mark {
         label: "measured resistance".to_owned(),
@@ -228,7 +239,9 @@ impl Figure {
     fn ranges(&self) -> (Range<f64>, Range<f64>) {
         let lines = self.lines.iter().flat_map(|line| line.points.iter());
         let points = lines.copied().chain(self.marks.iter().map(|mark| mark.at));
-        let points: Vec<(f64, f64)> = points.filter(|p| p.0.is_finite() && p.1.is_finite()).collect();
+        let points: Vec<(f64, f64)> = points
+            .filter(|p| p.0.is_finite() && p.1.is_finite())
+            .collect();
         let range = |value: fn(&(f64, f64)) -> f64, from_zero: bool| {
             let values = points.iter().map(value);
             let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {

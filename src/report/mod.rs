@@ -47,7 +47,9 @@ pub fn write(folder: &Path, study: &Study, report: &FitReport) -> Result<(), Rep
     };
     let staged = (|| -> std::io::Result<()> {
         std::fs::create_dir_all(parent)?;
-        let staging = tempfile::Builder::new().prefix(".sulfit-").tempdir_in(parent)?;
+        let staging = tempfile::Builder::new()
+            .prefix(".sulfit-")
+            .tempdir_in(parent)?;
         for (name, bytes) in &files {
             std::fs::write(staging.path().join(name), bytes)?;
         }
@@ -68,15 +70,26 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
     let raw: Vec<(&str, RawVariant)> = report
         .variants
         .iter()
-        .map(|v| (study.variants[v.variant].name.as_str(), RawVariant::new(study, v)))
+        .map(|v| {
+            (
+                study.variants[v.variant].name.as_str(),
+                RawVariant::new(study, v),
+            )
+        })
         .collect();
     let observables: Vec<_> = raw.iter().map(|(n, v)| (*n, &v.observables[..])).collect();
     let parameters: Vec<_> = raw.iter().map(|(n, v)| (*n, &v.parameters[..])).collect();
     let table = |error: polars::prelude::PolarsError| error.to_string();
     let mut files = vec![
         ("result.json".to_owned(), json),
-        ("observables.csv".to_owned(), tables::observables_csv(&observables).map_err(table)?),
-        ("parameters.csv".to_owned(), tables::parameters_csv(&parameters).map_err(table)?),
+        (
+            "observables.csv".to_owned(),
+            tables::observables_csv(&observables).map_err(table)?,
+        ),
+        (
+            "parameters.csv".to_owned(),
+            tables::parameters_csv(&parameters).map_err(table)?,
+        ),
     ];
     for variant in &report.variants {
         for curves in &variant.curves {
@@ -106,6 +119,12 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
 
 /// A name with letters, digits, dots and underscores only.
 fn file_name(name: &str) -> String {
-    let keep = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '_' };
+    let keep = |c: char| {
+        if c.is_alphanumeric() || c == '.' {
+            c
+        } else {
+            '_'
+        }
+    };
     name.chars().map(keep).collect()
 }

@@ -175,18 +175,23 @@ fn starts(report: &VariantReport) -> Vec<RawStart> {
 }
 
 fn alternatives(report: &VariantReport) -> Vec<RawAlternative> {
-    let alternatives = report.alternatives.iter().map(|alternative| RawAlternative {
-        name: alternative.name.clone(),
-        cost: finite(alternative.cost),
-        stop_reason: alternative.stop.to_string(),
-    });
+    let alternatives = report
+        .alternatives
+        .iter()
+        .map(|alternative| RawAlternative {
+            name: alternative.name.clone(),
+            cost: finite(alternative.cost),
+            stop_reason: alternative.stop.to_string(),
+        });
     alternatives.collect()
 }
 
 fn observables(study: &Study, report: &VariantReport) -> Vec<RawObservable> {
     let rows = report.observed.iter().map(|observed| {
         let observation = &observed.observation;
-        let residual = observation.noise.residual(observed.model, observation.measured);
+        let residual = observation
+            .noise
+            .residual(observed.model, observation.measured);
         RawObservable {
             id: observation.target.id.clone(),
             cell: study.cells[observation.target.cell].name.clone(),
@@ -244,7 +249,10 @@ fn owner(
 ) -> String {
     let has_ratio = |cell: usize| {
         variant.free.iter().any(|free| match &free.role {
-            Role::Ratio { parameters, cell: of } => *of == cell && parameters.contains(&id),
+            Role::Ratio {
+                parameters,
+                cell: of,
+            } => *of == cell && parameters.contains(&id),
             Role::Value(_) => false,
         })
     };
@@ -270,7 +278,10 @@ fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
         };
         for id in parameters {
             let leader = table.row(*id).tied_to.unwrap_or(*id);
-            let value_at = variant.free.iter().position(|f| f.role == Role::Value(leader));
+            let value_at = variant
+                .free
+                .iter()
+                .position(|f| f.role == Role::Value(leader));
             let values = study.values(variant, &report.x, *cell, 0);
             let row = table.row(*id);
             let ln_sd = report.covariance.as_ref().map(|c| {
@@ -296,10 +307,17 @@ fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
 fn prior_text(prior: Prior, unit: &Unit) -> String {
     match prior {
         Prior::LogNormal { median, sd_ln } => {
-            format!("ln-normal: median {:.4e}, sd(ln) {sd_ln}", unit.from_si(median))
+            format!(
+                "ln-normal: median {:.4e}, sd(ln) {sd_ln}",
+                unit.from_si(median)
+            )
         }
         Prior::Normal { mean, sd } => {
-            format!("normal: mean {}, sd {}", unit.from_si(mean), unit.from_si(sd))
+            format!(
+                "normal: mean {}, sd {}",
+                unit.from_si(mean),
+                unit.from_si(sd)
+            )
         }
     }
 }

@@ -57,7 +57,11 @@ fn write_variant(
     match kind {
         Kind::Simulation => writeln!(text, "{} at the values of the mechanism file", study.name)?,
         Kind::Fit => {
-            writeln!(text, "{}, {}: {}", study.name, variant.name, variant.meaning)?;
+            writeln!(
+                text,
+                "{}, {}: {}",
+                study.name, variant.name, variant.meaning
+            )?;
             writeln!(
                 text,
                 "  cost {:.2} = data {:.2} + priors {:.2}; {:.2} on the coarse mesh",
@@ -66,9 +70,22 @@ fn write_variant(
                 report.cost - report.cost_data,
                 report.cost_coarse
             )?;
-            writeln!(text, "  {}; scaled gradient {:.1e}", report.stop, report.scaled_gradient)?;
+            writeln!(
+                text,
+                "  {}; scaled gradient {:.1e}",
+                report.stop, report.scaled_gradient
+            )?;
+            let coarse = report
+                .starts
+                .iter()
+                .map(|s| s.cost)
+                .fold(f64::INFINITY, f64::min);
             for alternative in &report.alternatives {
-                writeln!(text, "  {}: cost {:.2}", alternative.name, alternative.cost)?;
+                writeln!(
+                    text,
+                    "  {}: cost {:.2} instead of {coarse:.2}, both fitted on the coarse mesh",
+                    alternative.name, alternative.cost
+                )?;
             }
         }
     }
@@ -141,7 +158,9 @@ fn write_predictions(text: &mut String, study: &Study, report: &VariantReport) -
     writeln!(text, "  predictions, never fitted (blind: {blind})")?;
     for predicted in &report.predicted {
         let model = predicted.model.map_or_else(|| "failed".to_owned(), digits);
-        let sd = predicted.sd.map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
+        let sd = predicted
+            .sd
+            .map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
         writeln!(
             text,
             "  {:<22} predicted {model}{sd}, measured {} {}",
@@ -163,12 +182,25 @@ fn write_verdicts(text: &mut String, report: &VariantReport) -> std::fmt::Result
         let outcome = match verdict.values {
             Some((larger, smaller)) => {
                 let met = if larger > smaller { "met" } else { "not met" };
-                let unit = if verdict.unit == "1" { "" } else { verdict.unit };
-                format!("{met} ({} against {} {unit})", digits(larger), digits(smaller))
+                let unit = if verdict.unit == "1" {
+                    ""
+                } else {
+                    verdict.unit
+                };
+                format!(
+                    "{met} ({} against {} {unit})",
+                    digits(larger),
+                    digits(smaller)
+                )
             }
             None => "could not be simulated".to_owned(),
         };
-        writeln!(text, "  {}: {}", verdict.claim, outcome.trim_end().replace(" )", ")"))?;
+        writeln!(
+            text,
+            "  {}: {}",
+            verdict.claim,
+            outcome.trim_end().replace(" )", ")")
+        )?;
     }
     Ok(())
 }
@@ -179,7 +211,10 @@ fn digits(value: f64) -> String {
     if size == 0.0 || !size.is_finite() {
         format!("{value}")
     } else if (1e-3..1e5).contains(&size) {
-        #[expect(clippy::cast_possible_truncation, reason = "a logarithm between -3 and 5")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a logarithm between -3 and 5"
+        )]
         let before = size.log10().floor() as i32;
         let decimals = usize::try_from(3 - before).unwrap_or(0);
         format!("{value:.decimals$}")

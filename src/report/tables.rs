@@ -57,7 +57,10 @@ pub(super) fn observables_csv(variants: &[(&str, &[RawObservable])]) -> PolarsRe
         numbers("z", rows().map(|(_, r)| r.z)),
         numbers("model_sd", rows().map(|(_, r)| r.model_sd)),
         texts("unit", rows().map(|(_, r)| &r.unit)),
-        texts("used_in_fit", rows().map(|(_, r)| r.used_in_fit.to_string())),
+        texts(
+            "used_in_fit",
+            rows().map(|(_, r)| r.used_in_fit.to_string()),
+        ),
     ])
 }
 
@@ -117,11 +120,16 @@ pub(super) fn trajectories_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u
         numbers("segment", repeated(|s| s.1).into_iter()),
         numbers("time_s", joined(|t| &t.record.time_s).into_iter()),
         numbers("voltage_v", joined(|t| &t.record.voltage_v).into_iter()),
-        numbers("discharge_current_a_m2", joined(|t| &t.record.current).into_iter()),
+        numbers(
+            "discharge_current_a_m2",
+            joined(|t| &t.record.current).into_iter(),
+        ),
     ];
     let names = curves.model.layout().state_names(curves.model.mechanism());
     for (state, name) in names.iter().enumerate() {
-        let values = segments.iter().flat_map(|s| s.2.states.column(state).to_vec());
+        let values = segments
+            .iter()
+            .flat_map(|s| s.2.states.column(state).to_vec());
         columns.push(numbers(name, values.map(Some)));
     }
     parquet(columns).map(Some)
@@ -142,7 +150,10 @@ pub(super) fn cycles_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> {
     parquet(vec![
         numbers("step", rows().map(|(step, _)| Some(*step as f64))),
         numbers("cycle", rows().map(|(_, c)| Some(c.cycle as f64))),
-        numbers("discharge_mah_g", rows().map(|(_, c)| Some(c.discharge_mah_g))),
+        numbers(
+            "discharge_mah_g",
+            rows().map(|(_, c)| Some(c.discharge_mah_g)),
+        ),
         numbers("charge_mah_g", rows().map(|(_, c)| Some(c.charge_mah_g))),
     ])
     .map(Some)

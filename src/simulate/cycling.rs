@@ -202,19 +202,32 @@ impl Simulation<'_> {
         }
     }
 
-    fn jump_length(&self, cycles: &Cycles, slopes: &Slopes, is_first: bool, sinks: &[Sink]) -> usize {
+    fn jump_length(
+        &self,
+        cycles: &Cycles,
+        slopes: &Slopes,
+        is_first: bool,
+        sinks: &[Sink],
+    ) -> usize {
         let remaining = cycles.count.saturating_sub(FULL_AT_END + slopes.cycle);
         if !cycles.may_jump || slopes.cycle < FULL_AT_START || remaining < JUMP_MIN {
             return 0;
         }
         let lost = |values: &mut dyn Iterator<Item = f64>| -> f64 {
             let parts = values.zip(sinks);
-            parts.map(|(value, sink)| value * sink.active_per_area).sum()
+            parts
+                .map(|(value, sink)| value * sink.active_per_area)
+                .sum()
         };
         let per_cycle = lost(&mut slopes.per_cycle.iter().copied()).abs();
         let gone = lost(&mut sinks.iter().map(|sink| self.state[sink.index]));
         let element = &self.cell.mechanism().fresh().active_element;
-        let all = self.cell.inventory(&self.state).get(element).copied().unwrap_or(0.0);
+        let all = self
+            .cell
+            .inventory(&self.state)
+            .get(element)
+            .copied()
+            .unwrap_or(0.0);
         let longest = if is_first { FIRST_JUMP_MAX } else { JUMP_MAX };
         let by_loss = LOSS_MAX * (all - gone) / per_cycle.max(f64::MIN_POSITIVE);
         #[expect(
@@ -276,7 +289,10 @@ impl Simulation<'_> {
                 (index, self.state[index].max(0.0), width * atoms)
             })
             .collect();
-        let held: f64 = holdings.iter().map(|(_, amount, factor)| amount * factor).sum();
+        let held: f64 = holdings
+            .iter()
+            .map(|(_, amount, factor)| amount * factor)
+            .sum();
         if held < reserve * active_mol_m2 {
             return false;
         }
@@ -298,7 +314,11 @@ impl Simulation<'_> {
         }
         if let Some(wetted) = layout.wetted {
             let (dry, dry_before) = (1.0 - self.state[wetted], 1.0 - start[wetted]);
-            let factor = if dry_before > 1e-12 { dry / dry_before } else { 0.0 };
+            let factor = if dry_before > 1e-12 {
+                dry / dry_before
+            } else {
+                0.0
+            };
             self.state[wetted] = 1.0 - dry * factor.powf(n);
         }
     }

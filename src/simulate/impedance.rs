@@ -29,8 +29,9 @@ impl Simulation<'_> {
                 }
             }
             lu.factorise(&matrix);
-            let mut x: Vec<Complex<f64>> =
-                (0..n).map(|row| Complex::new(j[n * m + row], 0.0)).collect();
+            let mut x: Vec<Complex<f64>> = (0..n)
+                .map(|row| Complex::new(j[n * m + row], 0.0))
+                .collect();
             if !lu.solve(&mut x) {
                 return (f64::NAN, f64::NAN);
             }

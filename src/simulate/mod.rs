@@ -20,12 +20,12 @@ pub use cycling::CycleLog;
 pub use cycling::CycleResult;
 pub use cycling::JumpPlan;
 pub use cycling::Jumping;
+use drive::Drive;
+use drive::DrivenCell;
 pub use run::Mesh;
 pub use run::Outcome;
 pub use run::StepOutcome;
 pub use run::run;
-use drive::Drive;
-use drive::DrivenCell;
 
 /// Points that a recorded segment keeps of each step of the integrator, its end included.
 const POINTS_PER_STEP: usize = 4;
@@ -203,7 +203,7 @@ impl<'c> Simulation<'c> {
         };
         let duration_s = (to_v - from_v).abs() / rate_v_s;
         let segment = self.segment("voltage sweep", drive, duration_s, true)?;
-        Ok(segment.record.expect("the segment was recorded"))
+        Ok(segment.record.unwrap_or_else(|| self.point(drive)))
     }
 
     /// A constant voltage for a while, recorded.
@@ -220,7 +220,7 @@ impl<'c> Simulation<'c> {
             rate_v_s: 0.0,
         };
         let segment = self.segment("potentiostatic hold", drive, duration_s, true)?;
-        Ok(segment.record.expect("the segment was recorded"))
+        Ok(segment.record.unwrap_or_else(|| self.point(drive)))
     }
 
     /// Specific charge (C kg⁻¹ of active element) that a current density (A m⁻²) passes in a time (s).
@@ -263,7 +263,12 @@ impl<'c> Simulation<'c> {
             }
         };
         let result = integrate(&system, &start, duration_s, &tolerances, &mut observe);
-        let Arrival { end, time_s, y, work } = result.map_err(|failure| SimulationFailure {
+        let Arrival {
+            end,
+            time_s,
+            y,
+            work,
+        } = result.map_err(|failure| SimulationFailure {
             during: during.to_owned(),
             time_s: self.time_s + failure.time_s,
             reason: failure.reason,

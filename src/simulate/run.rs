@@ -127,7 +127,9 @@ fn run_step(
         } => {
             let current = c_rate * simulation.cell().one_c_a_m2();
             let segment = simulation.galvanostatic(current, *limit_v, *duration_s, true)?;
-            Ok(segment.record.map_or(StepOutcome::Done, StepOutcome::Segment))
+            Ok(segment
+                .record
+                .map_or(StepOutcome::Done, StepOutcome::Segment))
         }
         Step::Sweep {
             vertices_v,
@@ -144,9 +146,11 @@ fn run_step(
         Step::Hold {
             voltage_v,
             duration_s,
-        } => simulation.hold(*voltage_v, *duration_s).map(StepOutcome::Segment),
-        Step::Impedance { frequencies_hz } => {
-            Ok(StepOutcome::Spectrum(simulation.impedance(frequencies_hz, 0.0)))
-        }
+        } => simulation
+            .hold(*voltage_v, *duration_s)
+            .map(StepOutcome::Segment),
+        Step::Impedance { frequencies_hz } => Ok(StepOutcome::Spectrum(
+            simulation.impedance(frequencies_hz, 0.0),
+        )),
     }
 }

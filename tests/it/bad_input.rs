@@ -180,7 +180,10 @@ fn fit(folder: &Path) -> (Option<i32>, String) {
         .output()
         .unwrap();
     assert!(output.stdout.is_empty());
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
 
 #[test]
@@ -196,9 +199,15 @@ fn every_mistake_gives_one_message_and_leaves_nothing() {
             && message.contains(case.says)
             && message.lines().count() == 1;
         if !is_right {
-            wrong.push(format!("'{}' exits with {code:?} and says: {message}", case.put));
+            wrong.push(format!(
+                "'{}' exits with {code:?} and says: {message}",
+                case.put
+            ));
         }
-        assert!(!folder.path().join("out").exists(), "a folder was left behind");
+        assert!(
+            !folder.path().join("out").exists(),
+            "a folder was left behind"
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -212,12 +221,22 @@ fn empty_data_set_is_told() {
     std::fs::write(&facts, text.lines().next().unwrap()).unwrap();
     let (code, message) = fit(folder.path());
     assert_eq!(code, Some(2));
-    assert!(message.contains("rows: found none, expected at least one fact"), "{message}");
+    assert!(
+        message.contains("rows: found none, expected at least one fact"),
+        "{message}"
+    );
 }
 
 #[test]
 fn any_text_is_refused_without_a_panic() {
-    for text in ["", "name = 1", "[[[", "\u{feff}", "name = \"x\"\nmechanism = \"../experiments\"", "\0\0"] {
+    for text in [
+        "",
+        "name = 1",
+        "[[[",
+        "\u{feff}",
+        "name = \"x\"\nmechanism = \"../experiments\"",
+        "\0\0",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         copy(folder.path());
         std::fs::write(folder.path().join(EXPERIMENT), text).unwrap();

@@ -24,7 +24,14 @@ fn stdout(output: &Output) -> String {
 const SMALL: &str = "tests/files/good/small.toml";
 
 fn fit_small(folder: &Path, threads: &str) -> Output {
-    sulfit(&["fit", SMALL, "--out", folder.to_str().unwrap(), "--threads", threads])
+    sulfit(&[
+        "fit",
+        SMALL,
+        "--out",
+        folder.to_str().unwrap(),
+        "--threads",
+        threads,
+    ])
 }
 
 #[test]
@@ -42,7 +49,12 @@ fn check_tells_what_an_experiment_holds() {
 
 #[test]
 fn wrong_arguments_exit_with_two() {
-    for arguments in [&["fit"][..], &["fit", "absent.toml"], &["nonsense"], &["fit", "x", "--threads", "0"]] {
+    for arguments in [
+        &["fit"][..],
+        &["fit", "absent.toml"],
+        &["nonsense"],
+        &["fit", "x", "--threads", "0"],
+    ] {
         assert_eq!(sulfit(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
@@ -52,36 +64,89 @@ fn small_fit_writes_its_report_and_the_same_bytes_on_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
     let output = fit_small(&one, "1");
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.stderr.is_empty(), "quiet when not on a terminal");
     assert!(stdout(&output).contains("predictions, never fitted (blind: yes)"));
     assert_eq!(fit_small(&two, "2").status.code(), Some(0));
-    let mut names: Vec<PathBuf> = std::fs::read_dir(&one).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut names: Vec<PathBuf> = std::fs::read_dir(&one)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     names.sort();
     for path in &names {
         let other = two.join(path.file_name().unwrap());
-        assert!(std::fs::read(path).unwrap() == std::fs::read(other).unwrap(), "{} differs", path.display());
+        assert!(
+            std::fs::read(path).unwrap() == std::fs::read(other).unwrap(),
+            "{} differs",
+            path.display()
+        );
     }
+    check_contract(&one);
+    for ending in [".json", ".csv", ".parquet", ".svg"] {
+        assert!(
+            names.iter().any(|n| n.to_str().unwrap().ends_with(ending)),
+            "no {ending}"
+        );
+    }
+}
+
+/// The keys of `result.json` that other programs rely on.
+fn check_contract(folder: &Path) {
     let result: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(one.join("result.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(folder.join("result.json")).unwrap())
+            .unwrap();
     for key in [
-        "version", "experiment", "seed", "converged", "stop_reason", "evaluations", "failed_solves", "cost",
-        "observables", "parameters", "predictions", "variant", "variants",
+        "version",
+        "experiment",
+        "seed",
+        "converged",
+        "stop_reason",
+        "evaluations",
+        "failed_solves",
+        "cost",
+        "observables",
+        "parameters",
+        "predictions",
+        "variant",
+        "variants",
     ] {
         assert!(!result[key].is_null(), "result.json has no '{key}'");
     }
     assert_eq!(result["converged"], true);
-    let blind: Vec<&str> = result["predictions"].as_array().unwrap().iter().map(|p| p["blind"].as_str().unwrap()).collect();
+    let blind: Vec<&str> = result["predictions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["blind"].as_str().unwrap())
+        .collect();
     assert_eq!(blind, ["yes"]);
-    for key in ["id", "cell", "measured", "model", "sd", "z", "unit", "used_in_fit"] {
-        assert!(!result["observables"][0][key].is_null(), "an observable has no '{key}'");
+    for key in [
+        "id",
+        "cell",
+        "measured",
+        "model",
+        "sd",
+        "z",
+        "unit",
+        "used_in_fit",
+    ] {
+        assert!(
+            !result["observables"][0][key].is_null(),
+            "an observable has no '{key}'"
+        );
     }
-    for key in ["name", "cell", "value", "unit", "sd", "sd_scale", "prior", "lower", "upper"] {
-        assert!(!result["parameters"][0][key].is_null(), "a parameter has no '{key}'");
-    }
-    let endings = [".json", ".csv", ".parquet", ".svg"];
-    for ending in endings {
-        assert!(names.iter().any(|n| n.to_str().unwrap().ends_with(ending)), "no {ending}");
+    for key in [
+        "name", "cell", "value", "unit", "sd", "sd_scale", "prior", "lower", "upper",
+    ] {
+        assert!(
+            !result["parameters"][0][key].is_null(),
+            "a parameter has no '{key}'"
+        );
     }
 }
 
@@ -90,13 +155,21 @@ fn ctrl_c_ends_at_the_best_point_and_writes_the_result() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let mut child = Command::new(env!("CARGO_BIN_EXE_sulfit"))
-        .args(["fit", "experiments/star_lcnc.toml", "--out", out.to_str().unwrap()])
+        .args([
+            "fit",
+            "experiments/star_lcnc.toml",
+            "--out",
+            out.to_str().unwrap(),
+        ])
         .current_dir(project(""))
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_secs(4));
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let result: serde_json::Value =
@@ -110,8 +183,18 @@ fn ctrl_c_ends_at_the_best_point_and_writes_the_result() {
 fn shipped_experiment_can_be_simulated() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let output = sulfit(&["simulate", "experiments/star_lcnc.toml", "--out", out.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = sulfit(&[
+        "simulate",
+        "experiments/star_lcnc.toml",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(out.join("result.json").exists());
     assert!(out.join("capacity_rate_test.svg").exists());
 }

@@ -26,20 +26,31 @@ fn cycles(c_rate: f64, count: usize) -> Cycles {
 }
 
 /// Runs one block of cycles after another on a fresh, rested cell.
-fn run(set: &str, loading_kg_m2: f64, mesh: (usize, usize), blocks: &[Cycles], jumping: Jumping<'_>) -> Vec<CycleLog> {
+fn run(
+    set: &str,
+    loading_kg_m2: f64,
+    mesh: (usize, usize),
+    blocks: &[Cycles],
+    jumping: Jumping<'_>,
+) -> Vec<CycleLog> {
     let mechanism = mg_s();
     let mut values = reference_values(&mechanism, &reference_json(set));
     values[mechanism.roles().loading.index()] = loading_kg_m2;
     let cell = Cell::new(&mechanism, &values, Design::battery(mesh.0, mesh.1));
     let mut simulation = Simulation::new(&cell, Accuracy::default(), cell.fresh_state());
     simulation.rest(6.0 * 3600.0).unwrap();
-    let logs = blocks.iter().map(|block| simulation.cycle(block, jumping).unwrap());
+    let logs = blocks
+        .iter()
+        .map(|block| simulation.cycle(block, jumping).unwrap());
     logs.collect()
 }
 
 fn check(what: &str, here: f64, expected: f64) {
     let off = here / expected - 1.0;
-    println!("{what}: {here:.2}, expected {expected}, off by {:.3} %", 100.0 * off);
+    println!(
+        "{what}: {here:.2}, expected {expected}, off by {:.3} %",
+        100.0 * off
+    );
     assert!(off.abs() < 5e-3, "{what}: {here} is not {expected}");
 }
 
@@ -51,10 +62,18 @@ fn rate_test_agrees() {
     let expected = [1083.5, 995.4, 943.2, 892.9, 630.2, 890.1];
     for (i, (log, expected)) in logs.iter().zip(expected).enumerate() {
         let cycle = if i == 0 { 1 } else { 3 };
-        check(&format!("{} C", rates[i]), log.discharge_mah_g(cycle).unwrap(), expected);
+        check(
+            &format!("{} C", rates[i]),
+            log.discharge_mah_g(cycle).unwrap(),
+            expected,
+        );
     }
     let (_, charge) = logs[0].first.as_ref().unwrap();
-    check("activation", activation_voltage_v(&charge.record, 0.1).unwrap(), 1.4566);
+    check(
+        "activation",
+        activation_voltage_v(&charge.record, 0.1).unwrap(),
+        1.4566,
+    );
 }
 
 #[test]
@@ -66,13 +85,19 @@ fn all_400_cycles_agree_and_jumps_keep_them() {
         ("params_cnt_A.json", None),
     ] {
         let block = [cycles(0.5, 400)];
-        let all = run(set, 0.01, (4, 1), &block, Jumping::Never)[0].discharge_mah_g(400).unwrap();
+        let all = run(set, 0.01, (4, 1), &block, Jumping::Never)[0]
+            .discharge_mah_g(400)
+            .unwrap();
         if let Some(expected) = expected {
             check(set, all, expected);
         }
         let jumped = run(set, 0.01, (4, 1), &block, Jumping::Adaptive);
         let off = jumped[0].discharge_mah_g(400).unwrap() / all - 1.0;
-        println!("{set}: {} cycles simulated, jumps off by {:.3} %", jumped[0].cycles.len(), 100.0 * off);
+        println!(
+            "{set}: {} cycles simulated, jumps off by {:.3} %",
+            jumped[0].cycles.len(),
+            100.0 * off
+        );
         assert!(off.abs() < 3e-3, "{set}: jumps are off by {off}");
     }
 }
@@ -84,7 +109,15 @@ fn thick_cell_agrees() {
         ("params_star_A.json", 1033.0, 934.3),
     ] {
         let log = &run(set, 0.04, (6, 5), &[cycles(0.1, 50)], Jumping::Never)[0];
-        check(&format!("{set}, cycle 1"), log.discharge_mah_g(1).unwrap(), first);
-        check(&format!("{set}, cycle 50"), log.discharge_mah_g(50).unwrap(), last);
+        check(
+            &format!("{set}, cycle 1"),
+            log.discharge_mah_g(1).unwrap(),
+            first,
+        );
+        check(
+            &format!("{set}, cycle 50"),
+            log.discharge_mah_g(50).unwrap(),
+            last,
+        );
     }
 }

@@ -1,5 +1,11 @@
 //! All integration tests, in one binary so that the heavy dependencies are linked once.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop where something is missing, and tell how close it came"
+)]
+
 mod bad_input;
 mod cli;
 mod long;

@@ -22,15 +22,23 @@ fn parse(text: &str) -> Arc<Mechanism> {
 
 /// One cycle at 0.5C: sulfur is conserved, the Jacobian matches differences, the impedance is finite.
 fn works(mechanism: &Arc<Mechanism>) -> f64 {
-    let cell = Cell::new(mechanism, &mechanism.parameters().values(), Design::battery(4, 2));
+    let cell = Cell::new(
+        mechanism,
+        &mechanism.parameters().values(),
+        Design::battery(4, 2),
+    );
     let mut simulation = Simulation::new(&cell, Accuracy::default(), cell.fresh_state());
     let sulfur = cell.inventory(simulation.state())["S"];
     simulation.rest(6.0 * 3600.0).unwrap();
     let current = 0.5 * cell.one_c_a_m2();
     // Early on no solid is exhausted, where |n| would have a kink.
-    simulation.galvanostatic(current, None, 400.0, false).unwrap();
+    simulation
+        .galvanostatic(current, None, 400.0, false)
+        .unwrap();
     let y = simulation.state().to_vec();
-    let discharge = simulation.galvanostatic(current, Some(0.4), 8280.0, false).unwrap();
+    let discharge = simulation
+        .galvanostatic(current, Some(0.4), 8280.0, false)
+        .unwrap();
     let n = y.len();
     let mut jacobian = vec![0.0; n * n];
     cell.jacobian(&y, current, n, &mut jacobian);
@@ -49,18 +57,28 @@ fn works(mechanism: &Arc<Mechanism>) -> f64 {
             let here = jacobian[column * n + row];
             let noise = 1e-13 * above[row].abs() / step;
             let size = here.abs().max(difference.abs());
-            assert!((here - difference).abs() < 1e-4 * size + noise + 1e-6, "row {row}, column {column}");
+            assert!(
+                (here - difference).abs() < 1e-4 * size + noise + 1e-6,
+                "row {row}, column {column}"
+            );
         }
     }
-    simulation.galvanostatic(-current, Some(2.1), 8280.0, false).unwrap();
+    simulation
+        .galvanostatic(-current, Some(2.1), 8280.0, false)
+        .unwrap();
     let after = cell.inventory(simulation.state())["S"];
     assert!((after / sulfur - 1.0).abs() < 1e-9);
     let spectrum = simulation.impedance(&[1e3, 1.0, 1e-2], 0.0);
-    assert!(spectrum.impedance_ohm.iter().all(|(re, im)| *re > 0.0 && im.is_finite()));
+    assert!(
+        spectrum
+            .impedance_ohm
+            .iter()
+            .all(|(re, im)| *re > 0.0 && im.is_finite())
+    );
     discharge.duration_s
 }
 
-/// The shipped file with a fifth conversion step: MgS2 forms a solid Mg3S4 on its way to MgS.
+/// The shipped file with a fifth conversion step: `MgS2` forms a solid `Mg3S4` on its way to `MgS`.
 fn with_fifth_step() -> String {
     let solid = "\n[[species]]\nname = \"Mg3S4\"\ncomposition = { Mg = 3, S = 4 }\nsolid = { molar_volume = \"VM2\", passivation_weight = \"w2\", activity_scale = \"ns_s\" }\n";
     text()
@@ -88,7 +106,9 @@ fn fifth_conversion_step_needs_no_rust() {
 
 #[test]
 fn renamed_species_change_nothing() {
-    let renamed = text().replace("MgS8", "octasulfide").replace("MgS4", "tetrasulfide");
+    let renamed = text()
+        .replace("MgS8", "octasulfide")
+        .replace("MgS4", "tetrasulfide");
     let (here, there) = (works(&parse(&renamed)), works(&parse(&text())));
     assert!((here - there).abs() < 1e-9 * there, "{here} is not {there}");
 }
@@ -96,11 +116,17 @@ fn renamed_species_change_nothing() {
 #[test]
 fn shuttle_can_be_dropped() {
     let shipped = text();
-    let from = shipped.find("[[reaction]]\nname = \"shuttle of S8\"").unwrap();
+    let from = shipped
+        .find("[[reaction]]\nname = \"shuttle of S8\"")
+        .unwrap();
     let to = shipped.find("# Parameters. Values").unwrap();
     let without = format!("{}{}", &shipped[..from], &shipped[to..]);
     let mechanism = parse(&without);
-    let cell = Cell::new(&mechanism, &mechanism.parameters().values(), Design::battery(4, 1));
+    let cell = Cell::new(
+        &mechanism,
+        &mechanism.parameters().values(),
+        Design::battery(4, 1),
+    );
     let mut simulation = Simulation::new(&cell, Accuracy::default(), cell.fresh_state());
     simulation.rest(6.0 * 3600.0).unwrap();
     assert!(simulation.state()[2].abs() < 1e-15, "no film grows");

@@ -242,7 +242,8 @@ impl StiffSystem for Sine<'_> {
         0
     }
     fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]) {
-        self.cell.rate(y, self.amplitude * (self.omega * time_s).sin(), rate);
+        self.cell
+            .rate(y, self.amplitude * (self.omega * time_s).sin(), rate);
     }
     fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut [f64]) {
         let current = self.amplitude * (self.omega * time_s).sin();
@@ -276,7 +277,11 @@ fn project(time_s: &[f64], voltage_v: &[f64], omega: f64) -> (f64, f64) {
 #[test]
 fn impedance_equals_a_small_sine() {
     let mechanism = mg_s();
-    let cell = Cell::new(&mechanism, &mechanism.parameters().values(), Design::battery(6, 3));
+    let cell = Cell::new(
+        &mechanism,
+        &mechanism.parameters().values(),
+        Design::battery(6, 3),
+    );
     let tight = Accuracy {
         relative: 1e-9,
         absolute_factor: 1e-5,
@@ -294,7 +299,11 @@ fn impedance_equals_a_small_sine() {
             omega,
             shape: cell.layout().shape.clone(),
         };
-        let absolute = cell.absolute_tolerances().into_iter().map(|a| a * 1e-6).collect();
+        let absolute = cell
+            .absolute_tolerances()
+            .into_iter()
+            .map(|a| a * 1e-6)
+            .collect();
         let tolerances = Tolerances {
             relative: 1e-9,
             absolute,
@@ -333,7 +342,10 @@ fn capacity_converges_with_the_mesh() {
         let mut simulation = Simulation::new(&cell, accuracy, start);
         simulation.rest(REST_S).unwrap();
         let current = 2.0 * cell.one_c_a_m2();
-        simulation.galvanostatic(current, Some(0.4), 2070.0, false).unwrap().duration_s
+        simulation
+            .galvanostatic(current, Some(0.4), 2070.0, false)
+            .unwrap()
+            .duration_s
     };
     let values: Vec<f64> = [2, 4, 8, 16].into_iter().map(capacity).collect();
     let steps: Vec<f64> = values.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
@@ -346,7 +358,11 @@ fn capacity_converges_with_the_mesh() {
 #[test]
 fn current_at_an_imposed_voltage_is_that_of_the_closed_form() {
     let mechanism = mg_s();
-    let cell = Cell::new(&mechanism, &mechanism.parameters().values(), Design::battery(4, 3));
+    let cell = Cell::new(
+        &mechanism,
+        &mechanism.parameters().values(),
+        Design::battery(4, 3),
+    );
     let y = cell.fresh_state();
     let current = cell.current_a_m2(&y, 1.5);
     assert!((cell.terminal_voltage_v(&y, current) - 1.5).abs() < 1e-12);

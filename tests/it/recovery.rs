@@ -32,7 +32,11 @@ fn synthetic() -> Study {
         let sd = noise.sd(observed.model);
         study.observations[i].measured = observed.model + wobble[i % wobble.len()] * 0.5 * sd;
     }
-    for (prediction, predicted) in study.predictions.iter_mut().zip(&truth.variants[0].predicted) {
+    for (prediction, predicted) in study
+        .predictions
+        .iter_mut()
+        .zip(&truth.variants[0].predicted)
+    {
         prediction.measured = predicted.model.unwrap();
     }
     study
@@ -51,8 +55,16 @@ fn known_parameters_lie_in_their_intervals() {
         let scale = free.scale();
         let off = scale.to_coordinate(estimate.value) - scale.to_coordinate(truth);
         let sd = estimate.sd.unwrap();
-        assert!(off.abs() < 2.0 * sd, "{}: off by {off}, standard deviation {sd}", free.name);
-        assert!(sd < 0.9 * free.prior_coordinates().1, "{}: the data told nothing", free.name);
+        assert!(
+            off.abs() < 2.0 * sd,
+            "{}: off by {off}, standard deviation {sd}",
+            free.name
+        );
+        assert!(
+            sd < 0.9 * free.prior_coordinates().1,
+            "{}: the data told nothing",
+            free.name
+        );
     }
 }
 

@@ -23,7 +23,9 @@ fn columns(name: &str) -> Vec<Vec<f64>> {
     let rows: Vec<Vec<f64>> = rows
         .map(|line| line.split(',').map(|x| x.parse().unwrap()).collect())
         .collect();
-    (0..rows[0].len()).map(|c| rows.iter().map(|r| r[c]).collect()).collect()
+    (0..rows[0].len())
+        .map(|c| rows.iter().map(|r| r[c]).collect())
+        .collect()
 }
 
 /// The start state of a reference case: there the wetted fraction is the fourth state and the drive the last.
@@ -44,9 +46,16 @@ fn reference_cell(case: &serde_json::Value) -> Cell {
 
 /// Linear interpolation of a record.
 fn at(record: &Record, of: &[f64], time_s: f64) -> f64 {
-    let i = record.time_s.partition_point(|t| *t < time_s).clamp(1, record.len() - 1);
+    let i = record
+        .time_s
+        .partition_point(|t| *t < time_s)
+        .clamp(1, record.len() - 1);
     let (t0, t1) = (record.time_s[i - 1], record.time_s[i]);
-    let share = if t1 > t0 { (time_s - t0) / (t1 - t0) } else { 1.0 };
+    let share = if t1 > t0 {
+        (time_s - t0) / (t1 - t0)
+    } else {
+        1.0
+    };
     of[i - 1] + share.clamp(0.0, 1.0) * (of[i] - of[i - 1])
 }
 
@@ -59,16 +68,23 @@ fn check_galvanostatic(name: &str) {
         let number = |key: &str| segment[key].as_f64().unwrap();
         let current = number("I_A_m2");
         let limit = number(if current > 0.0 { "v_lo" } else { "v_hi" });
-        let ran = simulation.galvanostatic(current, Some(limit), number("t_max"), true).unwrap();
+        let ran = simulation
+            .galvanostatic(current, Some(limit), number("t_max"), true)
+            .unwrap();
         let error = ran.duration_s / number("t_end") - 1.0;
-        assert!(error.abs() < 1e-3, "{name}, segment {index}: end time off by {error:e}");
+        assert!(
+            error.abs() < 1e-3,
+            "{name}, segment {index}: end time off by {error:e}"
+        );
         let record = ran.record.unwrap().record;
         let rows: Vec<usize> = (0..data[0].len())
             .filter(|row| (data[0][*row] - index as f64).abs() < 0.5)
             .collect();
         let mut worst: f64 = 0.0;
         for window in rows.windows(3) {
-            let [before, row, after] = window else { unreachable!() };
+            let [before, row, after] = window else {
+                unreachable!()
+            };
             let slope = (data[2][*after] - data[2][*before]) / (data[1][*after] - data[1][*before]);
             let time = data[1][*row];
             if slope.abs() > 1e-3 || time > ran.duration_s {
@@ -78,7 +94,10 @@ fn check_galvanostatic(name: &str) {
             worst = worst.max((here - data[2][*row]).abs());
         }
         println!("{name} segment {index}: end time {error:.1e}, voltage {worst:.1e} V");
-        assert!(worst < 1e-3, "{name}, segment {index}: voltage off by {worst} V");
+        assert!(
+            worst < 1e-3,
+            "{name}, segment {index}: voltage off by {worst} V"
+        );
     }
 }
 
@@ -108,16 +127,23 @@ fn voltammograms_agree() {
         for (index, segment) in case["segments"].as_array().unwrap().iter().enumerate() {
             let number = |key: &str| segment[key].as_f64().unwrap();
             let rate = number("scan_V_s").abs();
-            let swept = simulation.sweep(number("V_from"), number("V_to"), rate).unwrap().record;
-            for row in 0..data[0].len() {
-                if (data[0][row] - index as f64).abs() < 0.5 {
-                    let here = at(&swept, &swept.current, data[1][row]);
-                    worst = worst.max((here - data[3][row]).abs() / scale);
+            let swept = simulation
+                .sweep(number("V_from"), number("V_to"), rate)
+                .unwrap()
+                .record;
+            let rows = data[0].iter().zip(&data[1]).zip(&data[3]);
+            for ((segment, time), current) in rows {
+                if (segment - index as f64).abs() < 0.5 {
+                    let here = at(&swept, &swept.current, *time);
+                    worst = worst.max((here - current).abs() / scale);
                 }
             }
         }
         println!("{name}: current {worst:.1e} of its maximum");
-        assert!(worst < 1e-3, "{name}: current off by {worst} of its maximum");
+        assert!(
+            worst < 1e-3,
+            "{name}: current off by {worst} of its maximum"
+        );
     }
 }
 
@@ -135,13 +161,21 @@ fn potentiostatic_holds_agree() {
             .map(|row| (at(&held, &held.current, data[0][row]) - data[2][row]).abs() / scale)
             .fold(0.0, f64::max);
         println!("{name}: current {worst:.1e} of its maximum");
-        assert!(worst < 1e-3, "{name}: current off by {worst} of its maximum");
+        assert!(
+            worst < 1e-3,
+            "{name}: current off by {worst} of its maximum"
+        );
     }
 }
 
 #[test]
 fn impedance_agrees() {
-    for name in ["eis_fresh_N1", "eis_fresh_N10", "eis_half_0p1C_N1", "eis_half_0p1C_N10"] {
+    for name in [
+        "eis_fresh_N1",
+        "eis_fresh_N10",
+        "eis_half_0p1C_N1",
+        "eis_half_0p1C_N10",
+    ] {
         let case = reference_json(&format!("{name}.json"));
         let data = columns(&format!("{name}.csv"));
         let cell = reference_cell(&case);
@@ -153,7 +187,10 @@ fn impedance_agrees() {
             worst = worst.max((re - re_ref).hypot(im - im_ref) / re_ref.hypot(im_ref));
         }
         println!("{name}: impedance {worst:.1e} of its modulus");
-        assert!(worst < 1e-3, "{name}: impedance off by {worst} of its modulus");
+        assert!(
+            worst < 1e-3,
+            "{name}: impedance off by {worst} of its modulus"
+        );
     }
 }
 
@@ -165,6 +202,9 @@ fn fresh_state_after_its_rest_agrees() {
     simulation.rest(6.0 * 3600.0).unwrap();
     for (here, there) in simulation.state().iter().zip(start_state(&case)) {
         // The rounded thickness of the reference changes the amount of loaded sulfur by 1e-4.
-        assert!((here - there).abs() <= 1e-3 * there.abs() + 1e-9, "{here} is not {there}");
+        assert!(
+            (here - there).abs() <= 1e-3 * there.abs() + 1e-9,
+            "{here} is not {there}"
+        );
     }
 }

@@ -30,7 +30,11 @@ pub(crate) fn reference_values(mechanism: &Mechanism, set: &serde_json::Value) -
     let mut values = mechanism.parameters().values();
     for (name, value) in &named {
         // The specification counts grams of sulfur; the thickness follows from the loading here.
-        let si = if name == "loading" { value * 1e-3 } else { *value };
+        let si = if name == "loading" {
+            value * 1e-3
+        } else {
+            *value
+        };
         if name != "Lc" {
             values[mechanism.parameters().find(name).unwrap().index()] = si;
         }
