@@ -85,7 +85,8 @@ impl Builder<'_> {
             .iter()
             .map(|(name, p)| p.build(&self.place, name, self.mechanism, self.facts.upper_limit_v))
             .collect::<Result<Vec<Protocol>, _>>()?;
-        let observations = self.observations(&protocols)?;
+        let observations = self.observations(&protocols, true)?;
+        let extras = self.observations(&protocols, false)?;
         let variants: Vec<Variant> = raw
             .variant
             .iter()
@@ -110,6 +111,7 @@ impl Builder<'_> {
             alternatives: self.alternatives(&observations)?,
             protocols,
             observations,
+            extras,
             variants,
             coarse: self.resolution("mesh.coarse", &raw.mesh.coarse)?,
             fine: self.resolution("mesh.fine", &raw.mesh.fine)?,
@@ -265,8 +267,14 @@ impl Builder<'_> {
         })
     }
 
-    fn observations(&self, protocols: &[Protocol]) -> Result<Vec<Observation>, ConfigError> {
+    /// The observables that are fitted, or those that are only reported.
+    fn observations(
+        &self,
+        protocols: &[Protocol],
+        are_fitted: bool,
+    ) -> Result<Vec<Observation>, ConfigError> {
         let list = self.raw.observable.iter().enumerate();
+        let list = list.filter(|(_, raw)| raw.fit.unwrap_or(true) == are_fitted);
         list.map(|(i, raw)| {
             let key = format!("observable {} '{}' of '{}'", i + 1, raw.id, raw.cell);
             let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
@@ -504,6 +512,7 @@ impl Builder<'_> {
             prior: prior.ok_or_else(|| lacks("prior"))?,
             lower: limits.ok_or_else(|| lacks("bounds"))?.0,
             upper: limits.ok_or_else(|| lacks("bounds"))?.1,
+            given: row.value,
         };
         self.check_start(&key, &free, &row.unit)?;
         Ok(free)
@@ -541,19 +550,29 @@ impl Builder<'_> {
             .parameters
             .iter()
             .map(|name| self.parameter(&format!("{key}.parameters"), name));
+        let prior = raw
+            .prior
+            .build(&self.place, &format!("{key}.prior"), &unit)?;
+        let centre = match prior {
+            Prior::LogNormal { median, .. } => median,
+            Prior::Normal { mean, .. } => mean,
+        };
         let free = Free {
             name: raw.name.clone(),
+            given: raw.value.unwrap_or(centre),
             role: Role::Ratio {
                 parameters: parameters.collect::<Result<_, _>>()?,
                 cell: self.cell_index(&key, &raw.cell)?,
             },
-            prior: raw
-                .prior
-                .build(&self.place, &format!("{key}.prior"), &unit)?,
+            prior,
             lower,
             upper,
         };
         self.check_start(&key, &free, &unit)?;
+        let holds = |v: f64| (lower..=upper).contains(&v);
+        let key = format!("{key}.value");
+        self.place
+            .number(&key, free.given, holds, "a number inside the bounds")?;
         Ok(free)
     }
 }

@@ -73,6 +73,7 @@ pub(super) struct RawObserved {
     pub(super) cell: String,
     pub(super) protocol: String,
     pub(super) assumed: Option<f64>,
+    pub(super) fit: Option<bool>,
     pub(super) capacity: Option<RawCapacity>,
     pub(super) capacity_max: Option<RawCapacityMax>,
     pub(super) capacity_ratio: Option<RawCapacityRatio>,
@@ -204,6 +205,7 @@ pub(super) struct RawFree {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRatio {
     pub(super) name: String,
+    pub(super) value: Option<f64>,
     pub(super) cell: String,
     pub(super) parameters: Vec<String>,
     pub(super) prior: RawPrior,

@@ -13,6 +13,7 @@ use super::objective::Simulator;
 use super::outcome::AlternativeCost;
 use super::outcome::Curves;
 use super::outcome::Estimate;
+use super::outcome::Extra;
 use super::outcome::FitReport;
 use super::outcome::Observed;
 use super::outcome::Predicted;
@@ -21,7 +22,6 @@ use super::outcome::VariantReport;
 use super::outcome::Verdict;
 use super::study::Observation;
 use super::study::Resolution;
-use super::study::Role;
 use super::study::Study;
 use super::study::Target;
 use super::study::Variant;
@@ -39,9 +39,10 @@ const STEP_TOLERANCE: f64 = 1e-6;
 /// Longest step of a coordinate in one iteration: about half a prior.
 const STEP_MAX: f64 = 1.5;
 /// Scaled gradient that is enough where one-sided differences only find the way.
-const ROUGH_GRADIENT_TOLERANCE: f64 = 1e-2;
-/// Relative decrease of the cost that counts as none on that way.
-const ROUGH_COST_TOLERANCE: f64 = 1e-4;
+const ROUGH_GRADIENT_TOLERANCE: f64 = 5e-3;
+/// Relative decrease of the cost that counts as none on that way: the coarse mesh only has to lead into the right
+/// valley, and one-sided differences only to its floor.
+const ROUGH_COST_TOLERANCE: f64 = 1e-3;
 /// First damping from a start far away.
 const DAMPING_FAR: f64 = 1e-2;
 /// First damping from a good neighbourhood.
@@ -76,17 +77,9 @@ pub fn fit(study: &Study, monitor: &dyn Monitor) -> FitReport {
 pub fn simulate(study: &Study, monitor: &dyn Monitor) -> FitReport {
     let counters = Counters::default();
     let variant = &study.variants[0];
-    let table = study.mechanism.parameters();
     let x = variant.free.iter().map(|free| {
-        let value = match &free.role {
-            Role::Value(id) => table.row(*id).value,
-            Role::Ratio { .. } => {
-                let (centre, _) = free.prior_coordinates();
-                free.scale().to_value(centre)
-            }
-        };
-        free.scale()
-            .to_coordinate(value.clamp(free.lower, free.upper))
+        let scale = free.scale();
+        scale.to_coordinate(free.given.clamp(free.lower, free.upper))
     });
     let x: Vec<f64> = x.collect();
     let fitter = Fitter {
@@ -321,13 +314,15 @@ impl<'s> Fitter<'s> {
             Some(Array2::from_shape_fn((n, n), |(i, j)| inverse[(i, j)]))
         });
         let observed = self.observed(&solution, covariance.as_ref());
+        let curves = self.curves(&solution.x);
         let (cost, cost_data) = self.costs(&solution, &observed);
         VariantReport {
             variant: self.index,
             estimates: self.estimates(&solution.x, covariance.as_ref()),
             predicted: self.predicted(&solution.x, covariance.as_ref()),
             verdicts: self.verdicts(&solution.x),
-            curves: self.curves(&solution.x),
+            extras: self.extras(&curves),
+            curves,
             observed,
             cost,
             cost_data,
@@ -439,9 +434,24 @@ impl<'s> Fitter<'s> {
         .collect()
     }
 
+    fn extras(&self, curves: &[Curves]) -> Vec<Extra> {
+        let extras = self.study.extras.iter().map(|observation| {
+            let target = &observation.target;
+            let run = curves
+                .iter()
+                .find(|c| c.cell == target.cell && c.protocol == target.protocol);
+            Extra {
+                observation: observation.clone(),
+                model: run.and_then(|c| target.observable.measure(&c.model, &c.outcome)),
+            }
+        });
+        extras.collect()
+    }
+
     fn curves(&self, x: &[f64]) -> Vec<Curves> {
         let study = self.study;
-        let observed = study.observations.iter().map(|o| o.target.clone());
+        let observed = study.observations.iter().chain(&study.extras);
+        let observed = observed.map(|o| o.target.clone());
         let predicted = study.predictions.iter().map(|p| p.target.clone());
         let compared = study
             .orderings

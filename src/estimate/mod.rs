@@ -11,6 +11,7 @@ pub use objective::Counters;
 pub use outcome::AlternativeCost;
 pub use outcome::Curves;
 pub use outcome::Estimate;
+pub use outcome::Extra;
 pub use outcome::FitReport;
 pub use outcome::Observed;
 pub use outcome::Predicted;

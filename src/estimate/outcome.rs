@@ -31,6 +31,15 @@ pub struct Observed {
     pub model_sd: Option<f64>,
 }
 
+/// A number that is read but not fitted, beside the measured one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extra {
+    /// The observation.
+    pub observation: Observation,
+    /// The model's value; `None` if the simulated curve does not show it.
+    pub model: Option<f64>,
+}
+
 /// A predicted number beside the measured one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predicted {
@@ -103,6 +112,8 @@ pub struct VariantReport {
     pub starts: Vec<StartReport>,
     /// Observations.
     pub observed: Vec<Observed>,
+    /// Numbers that are read but not fitted.
+    pub extras: Vec<Extra>,
     /// Predictions.
     pub predicted: Vec<Predicted>,
     /// Comparisons.

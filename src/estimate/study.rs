@@ -172,6 +172,8 @@ pub struct Free {
     pub lower: f64,
     /// Highest value.
     pub upper: f64,
+    /// The value that a simulation without a fit uses (SI).
+    pub given: f64,
 }
 
 impl Free {
@@ -279,6 +281,8 @@ pub struct Study {
     pub protocols: Vec<Protocol>,
     /// What was measured and is fitted.
     pub observations: Vec<Observation>,
+    /// What is read from the simulations and reported beside the measured value, but not fitted.
+    pub extras: Vec<Observation>,
     /// What is to be predicted.
     pub predictions: Vec<Prediction>,
     /// What is compared.

@@ -45,6 +45,7 @@ struct Figure {
     y: &'static str,
     starts_at_zero: bool,
     is_isometric: bool,
+    legend: SeriesLabelPosition,
     lines: Vec<Line>,
     marks: Vec<Mark>,
 }
@@ -80,14 +81,34 @@ fn of_protocol(report: &FitReport, protocol: usize) -> impl Iterator<Item = (usi
     })
 }
 
-fn label(study: &Study, variant: usize, cell: usize) -> String {
-    if study.variants.len() > 1 {
-        format!(
-            "{}, {}",
-            study.cells[cell].name, study.variants[variant].name
-        )
+/// The label of a line; the trailing spaces make up for the legend's estimate of the text's width.
+fn label(study: &Study, report: &FitReport, variant: usize, cell: usize) -> String {
+    let cell = &study.cells[cell].name;
+    if report.variants.len() > 1 {
+        format!("{cell}, {}\u{a0}\u{a0}", study.variants[variant].name)
     } else {
-        study.cells[cell].name.clone()
+        format!("{cell}\u{a0}\u{a0}")
+    }
+}
+
+/// A protocol's name as words.
+fn title(what: &str, study: &Study, protocol: usize) -> String {
+    format!(
+        "{what}, {}",
+        study.protocols[protocol].name.replace('_', " ")
+    )
+}
+
+/// A tick without needless decimals.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "plotters asks for this signature"
+)]
+fn tick(value: &f64) -> String {
+    if (value - value.round()).abs() < 1e-9 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
     }
 }
 
@@ -122,7 +143,7 @@ fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
             _ => Vec::new(),
         });
         Line {
-            label: label(study, variant, curves.cell),
+            label: label(study, report, variant, curves.cell),
             colour: colour(curves.cell),
             is_dashed: variant > 0,
             points: points.collect(),
@@ -140,17 +161,18 @@ fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
             _ => return None,
         };
         Some(Mark {
-            label: "measured".to_owned(),
+            label: format!("{}, measured\u{a0}\u{a0}", study.cells[target.cell].name),
             colour: colour(target.cell),
             at: (cycle as f64, measured),
         })
     });
     Figure {
-        title: format!("Discharge capacity, {}", study.protocols[protocol].name),
+        title: title("Discharge capacity", study, protocol),
         x: "cycle",
         y: "discharge capacity / mAh g⁻¹ of active element",
         starts_at_zero: true,
         is_isometric: false,
+        legend: SeriesLabelPosition::LowerLeft,
         lines: lines.collect(),
         marks: marks.collect(),
     }
@@ -168,7 +190,7 @@ fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
             _ => Vec::new(),
         });
         Line {
-            label: label(study, variant, curves.cell),
+            label: label(study, report, variant, curves.cell),
             colour: colour(curves.cell),
             is_dashed: variant > 0,
             points: points.collect(),
@@ -182,16 +204,20 @@ fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
             )
     });
     let marks = peaks.map(|o| Mark {
-        label: "measured peak potential".to_owned(),
+        label: format!(
+            "{}, measured peak\u{a0}\u{a0}",
+            study.cells[o.target.cell].name
+        ),
         colour: colour(o.target.cell),
         at: (o.measured, 0.0),
     });
     Figure {
-        title: format!("Voltammogram, {}", study.protocols[protocol].name),
+        title: title("Voltammogram", study, protocol),
         x: "voltage / V",
         y: "current density, oxidation positive / A m⁻²",
         starts_at_zero: false,
         is_isometric: false,
+        legend: SeriesLabelPosition::UpperLeft,
         lines: lines.collect(),
         marks: marks.collect(),
     }
@@ -208,7 +234,7 @@ fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
             _ => Vec::new(),
         });
         Line {
-            label: label(study, variant, curves.cell),
+            label: label(study, report, variant, curves.cell),
             colour: colour(curves.cell),
             is_dashed: variant > 0,
             points: points.collect(),
@@ -219,16 +245,20 @@ fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
             && matches!(o.target.observable, Observable::Resistance { .. })
     });
     let marks = resistances.map(|o| Mark {
-        label: "measured resistance".to_owned(),
+        label: format!(
+            "{}, measured resistance\u{a0}\u{a0}",
+            study.cells[o.target.cell].name
+        ),
         colour: colour(o.target.cell),
         at: (o.measured, 0.0),
     });
     Figure {
-        title: format!("Impedance, {}", study.protocols[protocol].name),
+        title: title("Impedance", study, protocol),
         x: "Re Z / Ω",
         y: "−Im Z / Ω",
         starts_at_zero: true,
         is_isometric: true,
+        legend: SeriesLabelPosition::UpperRight,
         lines: lines.collect(),
         marks: marks.collect(),
     }
@@ -288,6 +318,8 @@ impl Figure {
             .configure_mesh()
             .x_desc(self.x)
             .y_desc(self.y)
+            .x_label_formatter(&tick)
+            .y_label_formatter(&tick)
             .light_line_style(WHITE)
             .bold_line_style(RGBColor(225, 225, 225))
             .axis_desc_style(("sans-serif", 16))
@@ -327,7 +359,7 @@ impl Figure {
             .background_style(WHITE.mix(0.8))
             .border_style(RGBColor(200, 200, 200))
             .label_font(("sans-serif", 14))
-            .position(SeriesLabelPosition::UpperRight)
+            .position(self.legend.clone())
             .draw()?;
         Ok(())
     }

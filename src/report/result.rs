@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::estimate::FitReport;
+use crate::estimate::Observation;
 use crate::estimate::Role;
 use crate::estimate::Scale;
 use crate::estimate::Study;
@@ -187,24 +188,33 @@ fn alternatives(report: &VariantReport) -> Vec<RawAlternative> {
 }
 
 fn observables(study: &Study, report: &VariantReport) -> Vec<RawObservable> {
-    let rows = report.observed.iter().map(|observed| {
-        let observation = &observed.observation;
-        let residual = observation
-            .noise
-            .residual(observed.model, observation.measured);
+    let fitted = report.observed.iter().map(|observed| {
+        let model = finite(observed.model);
         RawObservable {
-            id: observation.target.id.clone(),
-            cell: study.cells[observation.target.cell].name.clone(),
-            measured: observation.measured,
-            model: finite(observed.model),
-            sd: observation.noise.sd(observation.measured),
-            z: finite(residual),
-            unit: observation.target.observable.unit().to_owned(),
             used_in_fit: true,
             model_sd: observed.model_sd.and_then(finite),
+            ..observable(study, &observed.observation, model)
         }
     });
-    rows.collect()
+    let extras = report.extras.iter();
+    let extras = extras.map(|extra| observable(study, &extra.observation, extra.model));
+    fitted.chain(extras).collect()
+}
+
+/// A row that was not fitted.
+fn observable(study: &Study, observation: &Observation, model: Option<f64>) -> RawObservable {
+    let z = model.map(|model| observation.noise.residual(model, observation.measured));
+    RawObservable {
+        id: observation.target.id.clone(),
+        cell: study.cells[observation.target.cell].name.clone(),
+        measured: observation.measured,
+        model,
+        sd: observation.noise.sd(observation.measured),
+        z: z.and_then(finite),
+        unit: observation.target.observable.unit().to_owned(),
+        used_in_fit: false,
+        model_sd: None,
+    }
 }
 
 /// The free quantities, then what they make of the parameters that depend on the catalyst.

@@ -107,13 +107,14 @@ fn write_observables(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
     for row in &raw.observables {
         writeln!(
             text,
-            "  {:<18} {:<12} {:>9} {:>9} {:>7}  {}",
+            "  {:<18} {:<12} {:>9} {:>9} {:>7}  {}{}",
             row.id,
             row.cell,
             digits(row.measured),
-            row.model.map_or_else(|| "failed".to_owned(), digits),
+            row.model.map_or_else(|| "none".to_owned(), digits),
             row.z.map_or_else(String::new, |z| format!("{z:+.2}")),
-            row.unit
+            row.unit,
+            if row.used_in_fit { "" } else { ", not fitted" }
         )?;
     }
     Ok(())

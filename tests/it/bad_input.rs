@@ -68,8 +68,8 @@ const CASES: &[Case] = &[
     },
     Case {
         file: EXPERIMENT,
-        find: "solid = \"MgS\" }\n\n[[observable]]\nid = \"eis_fresh_b\"",
-        put: "solid = \"MgS3\" }\n\n[[observable]]\nid = \"eis_fresh_b\"",
+        find: "solid = \"MgS\" }\n\n[[observable]]\nid = \"mgs_precipitation\"",
+        put: "solid = \"MgS3\" }\n\n[[observable]]\nid = \"mgs_precipitation\"",
         says: ".growth_time.solid: found 'MgS3', expected a solid of the mechanism",
     },
     Case {

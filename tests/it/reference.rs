@@ -1,7 +1,12 @@
 //! Agreement with the independent reference solutions (tests/reference/README.md), SPEC section 17.
 
+use sulfit::cell::Catholyte;
+use sulfit::cell::CatholytePotential;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
+use sulfit::cell::Equilibrated;
+use sulfit::observe::growth_time_s;
+use sulfit::observe::transference_number;
 use sulfit::record::Record;
 use sulfit::simulate::Accuracy;
 use sulfit::simulate::Simulation;
@@ -207,4 +212,82 @@ fn fresh_state_after_its_rest_agrees() {
             "{here} is not {there}"
         );
     }
+}
+
+#[test]
+fn polarisation_agrees() {
+    let case = reference_json("bruce_vincent.json");
+    let data = columns("bruce_vincent.csv");
+    let mechanism = mg_s();
+    let values = reference_values(&mechanism, &case["params"]);
+    let cell = Cell::new(&mechanism, &values, Design::coated(20));
+    let mut simulation = Simulation::new(&cell, TIGHT, cell.electrolyte_state());
+    let record = simulation.hold(-0.01, 2.99e5).unwrap().record;
+    let scale = data[1].iter().fold(0.0f64, |m, i| m.max(i.abs()));
+    let rows = data[0].iter().zip(&data[1]);
+    let off = rows.map(|(t, i)| (at(&record, &record.current, *t) - i).abs() / scale);
+    let worst = off.fold(0.0, f64::max);
+    println!("polarisation: current {worst:.1e} of its maximum");
+    assert!(worst < 1e-3, "current off by {worst} of its maximum");
+    let resistance = 2.0 * cell.charge_transfer_resistance_ohm_m2();
+    let read = transference_number(&record, 0.01, 2e-3, resistance).unwrap();
+    let closed = cell.polarisation_resistances().transference_number();
+    println!("transference number: {read:.5} in time, {closed:.5} in closed form");
+    assert!((read / case["t_plus"].as_f64().unwrap() - 1.0).abs() < 1e-3);
+    assert!((closed / case["closed_form"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn symmetric_voltammogram_agrees() {
+    let case = reference_json("symmetric_cv.json");
+    let data = columns("symmetric_cv.csv");
+    let mechanism = mg_s();
+    let values = reference_values(&mechanism, &case["params"]);
+    let cell = Cell::new(&mechanism, &values, Design::symmetric(4, 1));
+    let start = cell.catholyte_state(&Catholyte {
+        active_kg_m2: 2.5e-3,
+        shares: vec![("MgS8".to_owned(), 0.5), ("MgS4".to_owned(), 0.5)],
+        potential: CatholytePotential::Equilibrium("R2".to_owned()),
+        equilibrated: vec![Equilibrated {
+            species: "S8".to_owned(),
+            reaction: "R1".to_owned(),
+            fraction_max: None,
+            in_separator: true,
+        }],
+        solids: Vec::new(),
+    });
+    let mut simulation = Simulation::new(&cell, TIGHT, start);
+    let mut record = Record::default();
+    let mut offset = 0.0;
+    for (from, to) in [(0.0, 1.0), (1.0, -1.0), (-1.0, 0.0)] {
+        let ramp = simulation.sweep(from, to, 2e-4).unwrap().record;
+        for i in 0..ramp.len() {
+            record.push(offset + ramp.time_s[i], ramp.voltage_v[i], ramp.current[i]);
+        }
+        offset += ramp.time_s[ramp.len() - 1];
+    }
+    let scale = data[2].iter().fold(0.0f64, |m, i| m.max(i.abs()));
+    let rows = data[0].iter().zip(&data[2]);
+    let off = rows.map(|(t, i)| (at(&record, &record.current, *t) - i).abs() / scale);
+    let worst = off.fold(0.0, f64::max);
+    println!("symmetric cell: current {worst:.1e} of its maximum");
+    assert!(worst < 1e-3, "current off by {worst} of its maximum");
+}
+
+#[test]
+fn deposition_maxima_are_found() {
+    let case = reference_json("hold_0p7V_N1.json");
+    let note = case["note"].as_str().unwrap();
+    let expected: f64 = note.rsplit('=').next().unwrap().parse().unwrap();
+    let cell = reference_cell(&case);
+    let mut simulation = Simulation::new(&cell, TIGHT, start_state(&case));
+    let held = simulation.hold(0.7, 3600.0).unwrap();
+    let column = cell.layout().solid(6, 2);
+    let amount = held.states.column(column).to_vec();
+    let growth = growth_time_s(&held.record.time_s, &amount).unwrap();
+    println!("fastest growth at {growth} s, reference {expected} s");
+    assert!(
+        (growth / expected - 1.0).abs() < 0.02,
+        "{growth} s is not {expected} s"
+    );
 }
