@@ -33,7 +33,7 @@ const POINTS_PER_STEP: usize = 4;
 /// less exact than the curve.
 const RECORDED_TIGHTER: f64 = 0.1;
 /// Absolute tolerance of the current that an imposed voltage drives (A m⁻²).
-const CURRENT_TOLERANCE_A_M2: f64 = 1e-7;
+const CURRENT_TOLERANCE_A_M2: f64 = 1e-4;
 
 /// How exactly the equations are solved.
 #[derive(Clone, Copy, Debug, PartialEq)]
