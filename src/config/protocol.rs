@@ -20,6 +20,8 @@ use crate::units::Unit;
 
 /// A half cycle ends after this many times its theoretical time at the latest.
 const TIME_FACTOR: f64 = 1.15;
+/// Highest factor on the number of volumes.
+const REFINE_MAX: usize = 10;
 /// Most cycles of one step.
 const CYCLES_MAX: usize = 100_000;
 /// Lowest voltage that a protocol may ask for (V): far below any reaction, and no overflow in an exponential.
@@ -32,6 +34,7 @@ const VOLTAGE_MAX_V: f64 = 5.0;
 pub(super) struct RawProtocol {
     start: RawStart,
     loading_mg_cm2: Option<f64>,
+    refine: Option<usize>,
     step: Vec<RawStep>,
 }
 
@@ -160,6 +163,11 @@ impl RawProtocol {
             let key = format!("{key}.loading_mg_cm2");
             place.number(&key, loading, |v| v > 0.0, "a positive number")
         });
+        let refine = self.refine.unwrap_or(1);
+        if refine == 0 || refine > REFINE_MAX {
+            let expected = format!("1 to {REFINE_MAX}");
+            return Err(place.value(format!("{key}.refine"), refine.to_string(), expected));
+        }
         let unit = Unit::parse("mg cm^-2").expect("units in the code are known");
         let steps = self.step.iter().enumerate();
         let steps = steps.map(|(i, step)| {
@@ -182,6 +190,7 @@ impl RawProtocol {
             name: name.to_owned(),
             steps: steps.collect::<Result<_, _>>()?,
             start,
+            refine,
             loading_kg_m2: loading.transpose()?.map(|loading| unit.to_si(loading)),
         })
     }

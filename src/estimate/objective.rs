@@ -139,7 +139,7 @@ impl<'s> Simulator<'s> {
         let Run { cell, protocol } = self.runs[index];
         let values = self.study.values(self.variant, x, cell, protocol);
         let protocol = &self.study.protocols[protocol];
-        let design = self.resolution.mesh.design(&protocol.start);
+        let design = self.resolution.mesh.design(protocol);
         let cell = Cell::new(&self.study.mechanism, &values, design);
         self.counters.runs.fetch_add(1, Memory::Relaxed);
         let outcome = run(&cell, protocol, self.resolution.accuracy, frozen)

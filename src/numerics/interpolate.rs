@@ -55,23 +55,6 @@ pub fn line(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
         .then_some((slope, mean_y - slope * mean_x))
 }
 
-/// The slope dy/dx at each point: of the parabola through it and its neighbours inside, one-sided at the ends.
-pub fn gradient(x: &[f64], y: &[f64]) -> Vec<f64> {
-    let n = x.len();
-    let secant = |i: usize| (y[i + 1] - y[i]) / (x[i + 1] - x[i]);
-    (0..n)
-        .map(|i| match i {
-            _ if n < 2 => 0.0,
-            0 => secant(0),
-            _ if i + 1 == n => secant(n - 2),
-            _ => {
-                let (before, after) = (x[i] - x[i - 1], x[i + 1] - x[i]);
-                (secant(i - 1) * after + secant(i) * before) / (before + after)
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,12 +71,11 @@ mod tests {
         }
 
         #[test]
-        fn line_and_gradient_of_a_line(slope in -5.0f64..5.0, intercept in -5.0f64..5.0) {
+        fn line_is_found_and_interpolated(slope in -5.0f64..5.0, intercept in -5.0f64..5.0) {
             let x = [0.0, 0.1, 0.4, 1.0];
             let y = x.map(|x| intercept + slope * x);
             let (a, b) = line(&x, &y).unwrap();
             prop_assert!((a - slope).abs() < 1e-9 && (b - intercept).abs() < 1e-9);
-            prop_assert!(gradient(&x, &y).iter().all(|g| (g - slope).abs() < 1e-9));
             prop_assert!((linear(&x, &y, 0.7).unwrap() - intercept - 0.7 * slope).abs() < 1e-9);
         }
     }

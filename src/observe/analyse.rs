@@ -1,6 +1,5 @@
 //! Analyses of records and spectra, one function each; measured and simulated records are treated alike.
 
-use crate::numerics::interpolate::gradient;
 use crate::numerics::interpolate::line;
 use crate::numerics::interpolate::linear;
 use crate::numerics::interpolate::maximum;
@@ -97,17 +96,6 @@ pub fn deposition_time_s(hold: &Record) -> Option<f64> {
     let rises = |pair: &[f64]| pair[1] > pair[0];
     let dip = magnitude.windows(2).position(rises)?;
     maximum(&hold.time_s[dip..], &magnitude[dip..]).map(|(time, _)| time)
-}
-
-/// Time (s) at which an amount grows fastest.
-pub fn growth_time_s(time_s: &[f64], amount: &[f64]) -> Option<f64> {
-    // Points of zero distance (the end of one step and the start of the next) have no slope.
-    let kept: Vec<usize> = (0..time_s.len())
-        .filter(|i| *i == 0 || time_s[*i] > time_s[i - 1])
-        .collect();
-    let time: Vec<f64> = kept.iter().map(|i| time_s[*i]).collect();
-    let amount: Vec<f64> = kept.iter().map(|i| amount[*i]).collect();
-    maximum(&time, &gradient(&time, &amount)).map(|(time, _)| time)
 }
 
 /// The transference number (1) that a polarisation at `voltage_v` (V, positive) gives after Bruce and Vincent.

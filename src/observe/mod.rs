@@ -5,7 +5,6 @@ mod analyse;
 pub use analyse::activation_voltage_v;
 pub use analyse::deposition_time_s;
 pub use analyse::first_oxidation_peak;
-pub use analyse::growth_time_s;
 pub use analyse::largest_current;
 pub use analyse::oxidation_peak;
 pub use analyse::passed_charge;
@@ -15,6 +14,7 @@ pub use analyse::warburg_slope;
 
 use crate::cell::Cell;
 use crate::mechanism::Slot;
+use crate::numerics::interpolate::maximum;
 use crate::protocol::Protocol;
 use crate::protocol::Step;
 use crate::record::Spectrum;
@@ -167,7 +167,8 @@ impl Observable {
             Self::Transference => Some(cell.polarisation_resistances().transference_number()),
             Self::GrowthTime { step, solid } => {
                 let segment = segment(outcome, *step)?;
-                growth_time_s(&segment.record.time_s, &amount(cell, segment, solid)?)
+                let rates = growth_rates(cell, segment, solid)?;
+                maximum(&segment.record.time_s, &rates).map(|(time, _)| time)
             }
             Self::DepositionTime { step } => deposition_time_s(&segment(outcome, *step)?.record),
             Self::AnodeShare { step } => anode_share(cell, outcome.states.get(*step)?),
@@ -286,20 +287,24 @@ fn ramp(outcome: &Outcome, step: usize, ramp: usize) -> Option<&Trajectory> {
     }
 }
 
-/// Mean amount of a solid over the porous volumes, at every time of a segment (mol m⁻³).
-fn amount(cell: &Cell, segment: &Trajectory, solid: &str) -> Option<Vec<f64>> {
+/// Mean rate of growth of a solid over the porous volumes, at every time of a segment (mol m⁻³ s⁻¹): from the cell's
+/// own equations, because the slope of interpolated amounts would jump from step to step.
+fn growth_rates(cell: &Cell, segment: &Trajectory, solid: &str) -> Option<Vec<f64>> {
     let Some(Slot::Solid(slot)) = cell.mechanism().slot(solid) else {
         return None;
     };
     let layout = cell.layout();
-    let columns: Vec<usize> = layout
+    let indices: Vec<usize> = layout
         .porous_volumes()
         .map(|v| layout.solid(v, slot))
         .collect();
-    let mean = |row: ndarray::ArrayView1<'_, f64>| {
-        columns.iter().map(|c| row[*c]).sum::<f64>() / columns.len() as f64
-    };
-    Some(segment.states.rows().into_iter().map(mean).collect())
+    let mut rate = vec![0.0; layout.n_states];
+    let states = segment.states.rows().into_iter();
+    let rates = states.zip(&segment.record.current).map(|(state, current)| {
+        cell.rate(&state.to_vec(), *current, &mut rate);
+        indices.iter().map(|i| rate[*i]).sum::<f64>() / indices.len() as f64
+    });
+    Some(rates.collect())
 }
 
 fn anode_share(cell: &Cell, state: &[f64]) -> Option<f64> {

@@ -85,6 +85,8 @@ pub struct Protocol {
     pub start: Start,
     /// Areal loading (kg m⁻²), if it differs from that of the mechanism.
     pub loading_kg_m2: Option<f64>,
+    /// Factor on the number of volumes everywhere: some quantities need a finer mesh than others.
+    pub refine: usize,
     /// The steps in order.
     pub steps: Vec<Step>,
 }

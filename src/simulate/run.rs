@@ -25,13 +25,13 @@ pub struct Mesh {
 
 impl Mesh {
     /// The chain that a protocol needs.
-    pub fn design(self, start: &Start) -> Design {
-        match start {
-            Start::Fresh | Start::Catholyte(_) => {
-                Design::battery(self.n_separator, self.n_electrode)
-            }
-            Start::Symmetric(_) => Design::symmetric(self.n_separator, self.n_electrode),
-            Start::Coated => Design::coated(self.n_separator),
+    pub fn design(self, protocol: &Protocol) -> Design {
+        let n_separator = self.n_separator * protocol.refine;
+        let n_electrode = self.n_electrode * protocol.refine;
+        match protocol.start {
+            Start::Fresh | Start::Catholyte(_) => Design::battery(n_separator, n_electrode),
+            Start::Symmetric(_) => Design::symmetric(n_separator, n_electrode),
+            Start::Coated => Design::coated(n_separator),
         }
     }
 }

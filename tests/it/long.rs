@@ -2,6 +2,9 @@
 
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
+use sulfit::config::read_study;
+use sulfit::estimate::Study;
+use sulfit::estimate::simulate;
 use sulfit::observe::activation_voltage_v;
 use sulfit::protocol::Cycles;
 use sulfit::simulate::Accuracy;
@@ -9,7 +12,9 @@ use sulfit::simulate::CycleLog;
 use sulfit::simulate::Jumping;
 use sulfit::simulate::Simulation;
 
+use crate::support::Silent;
 use crate::support::mg_s;
+use crate::support::project;
 use crate::support::reference_json;
 use crate::support::reference_values;
 
@@ -118,6 +123,33 @@ fn thick_cell_agrees() {
             &format!("{set}, cycle 50"),
             log.discharge_mah_g(50).unwrap(),
             last,
+        );
+    }
+}
+
+#[test]
+fn mesh_of_the_fit_is_converged() {
+    let mut study = read_study(&project("experiments/star_lcnc.toml")).unwrap();
+    study.predictions.clear();
+    study.orderings.clear();
+    let values = |study: &Study| {
+        let report = simulate(study, &Silent);
+        assert_eq!(report.failed, 0);
+        let observed = report.variants[0].observed.iter();
+        observed.map(|o| o.model).collect::<Vec<f64>>()
+    };
+    let fine = values(&study);
+    study.fine.mesh.n_separator *= 2;
+    study.fine.mesh.n_electrode *= 2;
+    let finer = values(&study);
+    for (observation, (here, there)) in study.observations.iter().zip(fine.iter().zip(&finer)) {
+        let off = here / there - 1.0;
+        let cell = &study.cells[observation.target.cell].name;
+        println!("{} of {cell}: {:.3} %", observation.target.id, 100.0 * off);
+        assert!(
+            off.abs() < 5e-3,
+            "{} of {cell}: {here} and {there}",
+            observation.target.id
         );
     }
 }

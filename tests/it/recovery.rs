@@ -1,25 +1,14 @@
 //! Known parameters are found again from synthetic data, inside their intervals.
 
 use sulfit::config::read_study;
-use sulfit::estimate::Monitor;
 use sulfit::estimate::Observation;
 use sulfit::estimate::Prediction;
-use sulfit::estimate::Status;
 use sulfit::estimate::Study;
 use sulfit::estimate::fit;
 use sulfit::estimate::simulate;
 
+use crate::support::Silent;
 use crate::support::project;
-
-struct Silent;
-
-impl Monitor for Silent {
-    fn begin(&self, _stage: &str, _iterations_max: usize) {}
-    fn advance(&self, _status: &Status<'_>) {}
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-}
 
 /// The small experiment with data that the mechanism itself made at its file values.
 fn synthetic() -> Study {

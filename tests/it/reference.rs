@@ -5,11 +5,13 @@ use sulfit::cell::CatholytePotential;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::cell::Equilibrated;
-use sulfit::observe::growth_time_s;
+use sulfit::observe::Observable;
 use sulfit::observe::transference_number;
 use sulfit::record::Record;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Outcome;
 use sulfit::simulate::Simulation;
+use sulfit::simulate::StepOutcome;
 
 use crate::support::mg_s;
 use crate::support::project;
@@ -281,10 +283,17 @@ fn deposition_maxima_are_found() {
     let expected: f64 = note.rsplit('=').next().unwrap().parse().unwrap();
     let cell = reference_cell(&case);
     let mut simulation = Simulation::new(&cell, TIGHT, start_state(&case));
-    let held = simulation.hold(0.7, 3600.0).unwrap();
-    let column = cell.layout().solid(6, 2);
-    let amount = held.states.column(column).to_vec();
-    let growth = growth_time_s(&held.record.time_s, &amount).unwrap();
+    let segment = simulation.hold(0.7, 3600.0).unwrap();
+    let outcome = Outcome {
+        steps: vec![StepOutcome::Segment(segment)],
+        states: Vec::new(),
+        plans: Vec::new(),
+    };
+    let observable = Observable::GrowthTime {
+        step: 0,
+        solid: "MgS".to_owned(),
+    };
+    let growth = observable.measure(&cell, &outcome).unwrap();
     println!("fastest growth at {growth} s, reference {expected} s");
     assert!(
         (growth / expected - 1.0).abs() < 0.02,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sulfit::config::read_mechanism;
+use sulfit::estimate::Monitor;
+use sulfit::estimate::Status;
 use sulfit::mechanism::Mechanism;
 
 /// A path inside the project.
@@ -43,4 +45,15 @@ pub(crate) fn reference_values(mechanism: &Mechanism, set: &serde_json::Value) -
     let density = mechanism.roles().active_density.index();
     values[density] = named["loading"] * 1e-3 / named["Lc"];
     values
+}
+
+/// Nobody watches, nobody interrupts.
+pub(crate) struct Silent;
+
+impl Monitor for Silent {
+    fn begin(&self, _stage: &str, _iterations_max: usize) {}
+    fn advance(&self, _status: &Status<'_>) {}
+    fn is_interrupted(&self) -> bool {
+        false
+    }
 }
