@@ -47,9 +47,9 @@ impl Terminal {
 impl Monitor for Terminal {
     fn begin(&self, stage: &str, iterations_max: usize) {
         let template = if iterations_max > 1 {
-            "{spinner} {prefix} [{bar:20}] {pos}/{len} {msg} (at most {eta} left)"
+            "{spinner} {prefix} [{bar:12}] {pos}/{len}, at most {eta} left, {wide_msg}"
         } else {
-            "{spinner} {prefix} {msg} ({elapsed})"
+            "{spinner} {prefix}, {elapsed} {wide_msg}"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style.progress_chars("=> "));

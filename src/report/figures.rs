@@ -129,43 +129,67 @@ fn first_cycles(steps: &[Step]) -> Vec<usize> {
     firsts
 }
 
-fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
-    let firsts = first_cycles(&study.protocols[protocol].steps);
+/// One line per cell and variant of a protocol: the points that each step's outcome gives.
+fn lines(
+    study: &Study,
+    report: &FitReport,
+    protocol: usize,
+    points: impl Fn(usize, &StepOutcome) -> Vec<(f64, f64)>,
+) -> Vec<Line> {
     let lines = of_protocol(report, protocol).map(|(variant, curves)| {
-        let steps = curves.outcome.steps.iter().zip(&firsts);
-        let points = steps.flat_map(|(step, first)| match step {
-            StepOutcome::Cycles(log) => {
-                let at = |c: &crate::simulate::CycleResult| {
-                    ((first + c.cycle - 1) as f64, c.discharge_mah_g)
-                };
-                log.cycles.iter().map(at).collect()
-            }
-            _ => Vec::new(),
-        });
+        let steps = curves.outcome.steps.iter().enumerate();
         Line {
             label: label(study, report, variant, curves.cell),
             colour: colour(curves.cell),
             is_dashed: variant > 0,
-            points: points.collect(),
+            points: steps.flat_map(|(i, step)| points(i, step)).collect(),
         }
     });
+    lines.collect()
+}
+
+/// The measured points of a protocol: those targets that have a place in the figure.
+fn marks(
+    study: &Study,
+    protocol: usize,
+    what: &str,
+    place: impl Fn(&Observable, f64) -> Option<(f64, f64)>,
+) -> Vec<Mark> {
     let observed = study.observations.iter().map(|o| (&o.target, o.measured));
     let predicted = study.predictions.iter().map(|p| (&p.target, p.measured));
-    let marks = observed
-        .chain(predicted)
-        .filter(|(t, _)| t.protocol == protocol);
-    let marks = marks.filter_map(|(target, measured)| {
-        let cycle = match target.observable {
-            Observable::Capacity { step, cycle } => firsts.get(step)? + cycle - 1,
-            Observable::CapacityMax { step, to, .. } => firsts.get(step)? + to - 1,
-            _ => return None,
-        };
+    let targets = observed.chain(predicted);
+    let targets = targets.filter(|(target, _)| target.protocol == protocol);
+    let marks = targets.filter_map(|(target, measured)| {
+        let cell = &study.cells[target.cell].name;
         Some(Mark {
-            label: format!("{}, measured\u{a0}\u{a0}", study.cells[target.cell].name),
+            label: format!("{cell}, {what}\u{a0}\u{a0}"),
             colour: colour(target.cell),
-            at: (cycle as f64, measured),
+            at: place(&target.observable, measured)?,
         })
     });
+    marks.collect()
+}
+
+fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
+    let firsts = first_cycles(&study.protocols[protocol].steps);
+    let points = |step: usize, outcome: &StepOutcome| match outcome {
+        StepOutcome::Cycles(log) => {
+            let cycles = log.cycles.iter();
+            let number = |cycle: usize| (firsts[step] + cycle - 1) as f64;
+            cycles
+                .map(|c| (number(c.cycle), c.discharge_mah_g))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    let place = |observable: &Observable, measured: f64| {
+        let (step, cycle) = match observable {
+            Observable::Capacity { step, cycle } => (step, cycle),
+            Observable::CapacityMax { step, to, .. } => (step, to),
+            _ => return None,
+        };
+        Some(((firsts.get(*step)? + cycle - 1) as f64, measured))
+    };
     Figure {
         title: title("Discharge capacity", study, protocol),
         x: "cycle",
@@ -173,44 +197,27 @@ fn capacity(study: &Study, report: &FitReport, protocol: usize) -> Figure {
         starts_at_zero: true,
         is_isometric: false,
         legend: SeriesLabelPosition::LowerLeft,
-        lines: lines.collect(),
-        marks: marks.collect(),
+        lines: lines(study, report, protocol, points),
+        marks: marks(study, protocol, "measured", place),
     }
 }
 
 fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
-    let lines = of_protocol(report, protocol).map(|(variant, curves)| {
-        let points = curves.outcome.steps.iter().flat_map(|step| match step {
-            StepOutcome::Sweep(ramps) => {
-                let records = ramps.iter().map(|ramp| &ramp.record);
-                let points = records.flat_map(|r| r.voltage_v.iter().zip(&r.current));
-                // In a voltammogram oxidation is positive.
-                points.map(|(v, i)| (*v, -i)).collect()
-            }
-            _ => Vec::new(),
-        });
-        Line {
-            label: label(study, report, variant, curves.cell),
-            colour: colour(curves.cell),
-            is_dashed: variant > 0,
-            points: points.collect(),
+    let points = |_: usize, outcome: &StepOutcome| match outcome {
+        StepOutcome::Sweep(ramps) => {
+            let records = ramps.iter().map(|ramp| &ramp.record);
+            let points = records.flat_map(|r| r.voltage_v.iter().zip(&r.current));
+            // In a voltammogram oxidation is positive.
+            points.map(|(v, i)| (*v, -i)).collect()
         }
-    });
-    let peaks = study.observations.iter().filter(|o| {
-        o.target.protocol == protocol
-            && matches!(
-                o.target.observable,
-                Observable::OxidationPeak { .. } | Observable::FirstOxidationPeak { .. }
-            )
-    });
-    let marks = peaks.map(|o| Mark {
-        label: format!(
-            "{}, measured peak\u{a0}\u{a0}",
-            study.cells[o.target.cell].name
-        ),
-        colour: colour(o.target.cell),
-        at: (o.measured, 0.0),
-    });
+        _ => Vec::new(),
+    };
+    let place = |observable: &Observable, measured: f64| match observable {
+        Observable::OxidationPeak { .. } | Observable::FirstOxidationPeak { .. } => {
+            Some((measured, 0.0))
+        }
+        _ => None,
+    };
     Figure {
         title: title("Voltammogram", study, protocol),
         x: "voltage / V",
@@ -218,40 +225,23 @@ fn voltammogram(study: &Study, report: &FitReport, protocol: usize) -> Figure {
         starts_at_zero: false,
         is_isometric: false,
         legend: SeriesLabelPosition::UpperLeft,
-        lines: lines.collect(),
-        marks: marks.collect(),
+        lines: lines(study, report, protocol, points),
+        marks: marks(study, protocol, "measured peak", place),
     }
 }
 
 fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
-    let lines = of_protocol(report, protocol).map(|(variant, curves)| {
-        let points = curves.outcome.steps.iter().flat_map(|step| match step {
-            StepOutcome::Spectrum(spectrum) => spectrum
-                .impedance_ohm
-                .iter()
-                .map(|(re, im)| (*re, -im))
-                .collect(),
-            _ => Vec::new(),
-        });
-        Line {
-            label: label(study, report, variant, curves.cell),
-            colour: colour(curves.cell),
-            is_dashed: variant > 0,
-            points: points.collect(),
+    let points = |_: usize, outcome: &StepOutcome| match outcome {
+        StepOutcome::Spectrum(spectrum) => {
+            let points = spectrum.impedance_ohm.iter();
+            points.map(|(re, im)| (*re, -im)).collect()
         }
-    });
-    let resistances = study.observations.iter().filter(|o| {
-        o.target.protocol == protocol
-            && matches!(o.target.observable, Observable::Resistance { .. })
-    });
-    let marks = resistances.map(|o| Mark {
-        label: format!(
-            "{}, measured resistance\u{a0}\u{a0}",
-            study.cells[o.target.cell].name
-        ),
-        colour: colour(o.target.cell),
-        at: (o.measured, 0.0),
-    });
+        _ => Vec::new(),
+    };
+    let place = |observable: &Observable, measured: f64| match observable {
+        Observable::Resistance { .. } => Some((measured, 0.0)),
+        _ => None,
+    };
     Figure {
         title: title("Impedance", study, protocol),
         x: "Re Z / Ω",
@@ -259,8 +249,8 @@ fn nyquist(study: &Study, report: &FitReport, protocol: usize) -> Figure {
         starts_at_zero: true,
         is_isometric: true,
         legend: SeriesLabelPosition::UpperRight,
-        lines: lines.collect(),
-        marks: marks.collect(),
+        lines: lines(study, report, protocol, points),
+        marks: marks(study, protocol, "measured resistance", place),
     }
 }
 

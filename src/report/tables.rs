@@ -40,12 +40,16 @@ fn parquet(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The rows of all variants, each with its variant's name.
+fn of_all<'r, T>(variants: &[(&'r str, &'r [T])]) -> Vec<(&'r str, &'r T)> {
+    let rows = variants.iter();
+    rows.flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row)))
+        .collect()
+}
+
 /// `observables.csv`: the rows of every variant.
 pub(super) fn observables_csv(variants: &[(&str, &[RawObservable])]) -> PolarsResult<Vec<u8>> {
-    let rows: Vec<(&str, &RawObservable)> = variants
-        .iter()
-        .flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row)))
-        .collect();
+    let rows = of_all(variants);
     let rows = || rows.iter();
     csv(vec![
         texts("variant", rows().map(|(name, _)| *name)),
@@ -66,10 +70,7 @@ pub(super) fn observables_csv(variants: &[(&str, &[RawObservable])]) -> PolarsRe
 
 /// `parameters.csv`: the rows of every variant.
 pub(super) fn parameters_csv(variants: &[(&str, &[RawParameter])]) -> PolarsResult<Vec<u8>> {
-    let rows: Vec<(&str, &RawParameter)> = variants
-        .iter()
-        .flat_map(|(name, rows)| rows.iter().map(move |row| (*name, row)))
-        .collect();
+    let rows = of_all(variants);
     let rows = || rows.iter();
     csv(vec![
         texts("variant", rows().map(|(name, _)| *name)),
