@@ -94,7 +94,7 @@ pub fn simulate(study: &Study, monitor: &dyn Monitor) -> FitReport {
         linearisation: None,
         scaled_gradient: f64::NAN,
         iterations: 0,
-        stop: StopReason::Iterations,
+        stop: StopReason::Given,
         x,
     };
     let report = fitter.finish(solution, f64::NAN, Vec::new(), Vec::new());

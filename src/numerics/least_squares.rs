@@ -97,6 +97,8 @@ pub enum StopReason {
     StartFailed,
     /// No derivatives at an accepted point.
     LinearisationFailed,
+    /// The point was given: nothing was minimised.
+    Given,
 }
 
 impl StopReason {
@@ -116,6 +118,7 @@ impl std::fmt::Display for StopReason {
             Self::Interrupted => "interrupted",
             Self::StartFailed => "the start could not be simulated",
             Self::LinearisationFailed => "the derivatives could not be computed",
+            Self::Given => "the values were given, nothing was fitted",
         })
     }
 }
