@@ -1,10 +1,13 @@
 //! Progress on the terminal, and the end that Ctrl-C asks for.
 
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
+use indicatif::HumanDuration;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
@@ -20,6 +23,8 @@ const EXIT_INTERRUPTED: i32 = 130;
 /// second one ends the process.
 pub(super) struct Terminal {
     bar: ProgressBar,
+    /// When the present stage began, and its most iterations.
+    stage: Mutex<(Instant, usize)>,
     interrupts: Arc<AtomicUsize>,
 }
 
@@ -36,7 +41,11 @@ impl Terminal {
         });
         let bar = ProgressBar::new(1);
         bar.enable_steady_tick(REDRAW);
-        Self { bar, interrupts }
+        Self {
+            bar,
+            stage: Mutex::new((Instant::now(), 1)),
+            interrupts,
+        }
     }
 
     pub(super) fn finish(&self) {
@@ -44,10 +53,20 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// The time that the stage takes if it needs all its iterations, at the pace of those so far.
+    fn time_left(&self, iteration: Option<usize>) -> Option<HumanDuration> {
+        let done = u32::try_from(iteration.filter(|i| *i > 0)?).ok()?;
+        let (began, iterations_max) = *self.stage.lock().ok()?;
+        let rest = u32::try_from(iterations_max).ok()?.saturating_sub(done);
+        Some(HumanDuration(began.elapsed() / done * rest))
+    }
+}
+
 impl Monitor for Terminal {
     fn begin(&self, stage: &str, iterations_max: usize) {
         let template = if iterations_max > 1 {
-            "{spinner} {prefix} [{bar:12}] {pos}/{len}, at most {eta} left, {wide_msg}"
+            "{spinner} {prefix} [{bar:12}] {pos}/{len}, {wide_msg}"
         } else {
             "{spinner} {prefix}, {elapsed} {wide_msg}"
         };
@@ -58,14 +77,19 @@ impl Monitor for Terminal {
         self.bar.set_length(iterations_max as u64);
         self.bar.set_prefix(stage.to_owned());
         self.bar.set_message("");
+        if let Ok(mut stage) = self.stage.lock() {
+            *stage = (Instant::now(), iterations_max);
+        }
     }
 
     fn advance(&self, status: &Status<'_>) {
         if let Some(iteration) = status.iteration {
             self.bar.set_position(iteration as u64);
         }
+        let left = self.time_left(status.iteration);
+        let left = left.map_or_else(String::new, |left| format!("at most {left} left, "));
         self.bar.set_message(format!(
-            "cost {:.3}, {} evaluations, {} failed",
+            "{left}cost {:.3}, {} evaluations, {} failed",
             status.cost, status.evaluations, status.failed
         ));
     }
