@@ -55,8 +55,10 @@ impl Terminal {
 
 impl Terminal {
     /// The time that the stage takes if it needs all its iterations, at the pace of those so far.
-    fn time_left(&self, iteration: Option<usize>) -> Option<HumanDuration> {
-        let done = u32::try_from(iteration.filter(|i| *i > 0)?).ok()?;
+    fn time_left(&self) -> Option<HumanDuration> {
+        let done = u32::try_from(self.bar.position())
+            .ok()
+            .filter(|done| *done > 0)?;
         let (began, iterations_max) = *self.stage.lock().ok()?;
         let rest = u32::try_from(iterations_max).ok()?.saturating_sub(done);
         Some(HumanDuration(began.elapsed() / done * rest))
@@ -86,7 +88,7 @@ impl Monitor for Terminal {
         if let Some(iteration) = status.iteration {
             self.bar.set_position(iteration as u64);
         }
-        let left = self.time_left(status.iteration);
+        let left = self.time_left();
         let left = left.map_or_else(String::new, |left| format!("at most {left} left, "));
         self.bar.set_message(format!(
             "{left}cost {:.3}, {} evaluations, {} failed",

@@ -33,7 +33,7 @@ use crate::numerics::sampling::normal_quantile;
 use crate::numerics::sampling::sobol;
 
 /// Relative decrease of the cost that counts as none.
-const COST_TOLERANCE: f64 = 1e-6;
+const COST_TOLERANCE: f64 = 1e-5;
 /// Largest change of a coordinate that counts as none.
 const STEP_TOLERANCE: f64 = 1e-6;
 /// Longest step of a coordinate in one iteration: about half a prior.
@@ -185,7 +185,9 @@ impl<'s> Fitter<'s> {
         );
         let start = (&near.x[..], "fine mesh, central differences");
         let solution = self.minimise(study.fine, observations, Differences::Central, start);
-        let coarse = self.objective(study.coarse, observations, Differences::Forward, "");
+        let targets = observations.iter().map(|o| o.target.clone()).collect();
+        let simulator = self.simulator(study.coarse, targets);
+        let coarse = Objective::new(simulator, observations.clone(), Differences::Forward, "");
         let cost_coarse = coarse.cost(&solution.x).unwrap_or(f64::NAN);
         self.finish(solution, cost_coarse, starts, alternatives)
     }
@@ -366,15 +368,10 @@ impl<'s> Fitter<'s> {
         .collect()
     }
 
-    fn simulator(&self, targets: Vec<Target>) -> Simulator<'s> {
+    /// A simulator that an interruption does not stop: what it computes belongs to the result.
+    fn simulator(&self, resolution: Resolution, targets: Vec<Target>) -> Simulator<'s> {
         let context = (self.counters, &Patient as &dyn Monitor);
-        Simulator::new(
-            self.study,
-            self.variant(),
-            self.study.fine,
-            targets,
-            context,
-        )
+        Simulator::new(self.study, self.variant(), resolution, targets, context)
     }
 
     fn observed(&self, solution: &Solution, covariance: Option<&Array2<f64>>) -> Vec<Observed> {
@@ -384,7 +381,9 @@ impl<'s> Fitter<'s> {
             .iter()
             .map(|o| o.target.clone())
             .collect();
-        let values = self.simulator(targets).values(&solution.x, None);
+        let values = self
+            .simulator(self.study.fine, targets)
+            .values(&solution.x, None);
         let values = values.map_or_else(|_| vec![f64::NAN; study.observations.len()], |(v, _)| v);
         let jacobian = solution.linearisation.as_ref().map(|l| &l.jacobian);
         let rows = study.observations.iter().zip(values).enumerate();
@@ -413,7 +412,7 @@ impl<'s> Fitter<'s> {
         }
         self.monitor.begin(&self.stage("predictions"), 1);
         let targets = predictions.iter().map(|p| p.target.clone()).collect();
-        let simulator = self.simulator(targets);
+        let simulator = self.simulator(self.study.fine, targets);
         let base = simulator.values(x, None).ok();
         let derivatives = base
             .as_ref()
@@ -458,13 +457,16 @@ impl<'s> Fitter<'s> {
             .iter()
             .flat_map(|o| [o.larger.clone(), o.smaller.clone()]);
         let targets = observed.chain(predicted).chain(compared).collect();
-        self.simulator(targets).curves(x)
+        self.simulator(self.study.fine, targets).curves(x)
     }
 
     fn verdicts(&self, x: &[f64]) -> Vec<Verdict> {
         let verdicts = self.study.orderings.iter().map(|ordering| {
             let targets = vec![ordering.larger.clone(), ordering.smaller.clone()];
-            let values = self.simulator(targets).values(x, None).ok();
+            let values = self
+                .simulator(self.study.fine, targets)
+                .values(x, None)
+                .ok();
             Verdict {
                 claim: ordering.claim.clone(),
                 values: values.map(|(v, _)| (v[0], v[1])),
