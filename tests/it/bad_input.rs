@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::support::project;
 
-/// What to change in which file, and the message that it must give after the file's path.
+/// What to change in which file, and the message that it must give after the file's path; `{line}` stands for the
+/// line of the change.
 struct Case {
     file: &'static str,
     find: &'static str,
@@ -22,7 +23,7 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "seed = 20240318",
         put: "sead = 20240318",
-        says: ":29: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`",
+        says: ":{line}: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`",
     },
     Case {
         file: EXPERIMENT,
@@ -166,10 +167,13 @@ fn copy(folder: &Path) {
     }
 }
 
-fn edit(path: &Path, find: &str, put: &str) {
+/// Changes a file once and returns the line of the change, counted from one.
+fn edit(path: &Path, find: &str, put: &str) -> usize {
     let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.contains(find), "{}: no '{find}'", path.display());
+    let at = text.find(find);
+    let at = at.unwrap_or_else(|| panic!("{}: no '{find}'", path.display()));
     std::fs::write(path, text.replacen(find, put, 1)).unwrap();
+    text[..at].matches('\n').count() + 1
 }
 
 /// Runs `sulfit fit` in `folder`; exit code and stderr.
@@ -192,11 +196,12 @@ fn every_mistake_gives_one_message_and_leaves_nothing() {
     for case in CASES {
         let folder = tempfile::tempdir().unwrap();
         copy(folder.path());
-        edit(&folder.path().join(case.file), case.find, case.put);
+        let line = edit(&folder.path().join(case.file), case.find, case.put);
+        let says = case.says.replace("{line}", &line.to_string());
         let (code, message) = fit(folder.path());
         let is_right = code == Some(2)
             && message.starts_with("error: ")
-            && message.contains(case.says)
+            && message.contains(&says)
             && message.lines().count() == 1;
         if !is_right {
             wrong.push(format!(
