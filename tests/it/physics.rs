@@ -351,7 +351,8 @@ fn capacity_converges_with_the_mesh() {
     let steps: Vec<f64> = values.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
     for pair in steps.windows(2) {
         let order = (pair[0] / pair[1]).log2();
-        assert!(order > 0.7, "order {order}, differences {steps:?}");
+        println!("order {order:.2} between differences {pair:?}");
+        assert!(order > 1.0, "order {order}, differences {steps:?}");
     }
 }
 
