@@ -140,6 +140,9 @@ proptest! {
     ) {
         let mechanism = mg_s();
         let mut values = random_values(&mechanism, &shares);
+        for name in ["k8", "kd"] {
+            values[mechanism.parameters().find(name).unwrap().index()] = 0.0;
+        }
         let of = |name: &str| value(&mechanism, &values, name);
         let f = FARADAY_C_PER_MOL / (8.314_462_618 * of("T"));
         let e = |step: &str| 2.0 * f * (potential - of(step));
@@ -154,22 +157,29 @@ proptest! {
         let coverage = of("Kdes") * carrier / (1.0 + of("Kdes") * carrier);
         let mut concentrations = [0.0; DISSOLVED_MAX];
         concentrations[..4].copy_from_slice(&[carrier * of("c0"), s8 * cp, m8 * cp, m4 * cp]);
-        for name in ["k8", "kd"] {
-            values[mechanism.parameters().find(name).unwrap().index()] = 0.0;
-        }
         let solids = [0.0, ns * s2 / (1.0 - s2), ns * s1 / (1.0 - s1), 0.0];
         let chemistry = Chemistry::<f64>::new(&mechanism, &values);
         let node = NodeView { concentrations: &concentrations, solids: &solids, coverage, potential, wetted: 1.0 };
         let mut amounts = [0.0; 8];
         let (coverage_rate, electrons) = chemistry.react(&node, &mut amounts);
-        // Compare with the same node a little off equilibrium.
-        let shifted = NodeView { potential: potential - 0.01, ..node };
-        let mut moved = [0.0; 8];
-        let (_, scale) = chemistry.react(&shifted, &mut moved);
-        prop_assert!(electrons.abs() <= 1e-9 * scale.abs(), "{electrons} against {scale}");
-        prop_assert!(coverage_rate.abs() * 1e-9 < 1.0);
-        for (amount, moved) in amounts.iter().zip(&moved) {
-            prop_assert!(amount.abs() <= 1e-9 * scale.abs().max(moved.abs()), "{amount} against {moved}");
+        // The scale is the exchange: what each step moves forwards, and as much backwards, at equilibrium.
+        let exchange = [("k1", "E1", "al", s8), ("k2", "E2", "al", m8), ("k3", "E3", "al", m4), ("k4", "E4", "al4", s2)]
+            .into_iter()
+            .map(|(k, e0, alpha, oxidised)| {
+                let (forward, backward) = ((-of(alpha) * e(e0)).exp(), ((1.0 - of(alpha)) * e(e0)).exp());
+                of(k) * coverage * oxidised * forward / (1.0 + of(k) / of("kmax") * (forward + backward))
+            })
+            .sum::<f64>();
+        let scale = of("a0") * chemistry.free_area(&solids, 1.0) * exchange;
+        prop_assert!(scale > 0.0);
+        prop_assert!(electrons.abs() <= 1e-9 * scale, "{electrons} against {scale}");
+        let desolvation = of("kdes") * carrier;
+        let sites = chemistry.free_area(&solids, 1.0) * (exchange + desolvation) / of("Gam");
+        prop_assert!(coverage_rate.abs() <= 1e-9 * sites, "{coverage_rate} against {sites}");
+        let desolvated = of("a0") * chemistry.free_area(&solids, 1.0) * desolvation;
+        for (slot, amount) in amounts.iter().enumerate() {
+            let scale = if slot == 0 { scale + desolvated } else { scale };
+            prop_assert!(amount.abs() <= 1e-9 * scale, "{amount} against {scale}");
         }
     }
 
