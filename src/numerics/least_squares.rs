@@ -87,7 +87,7 @@ pub enum StopReason {
     Gradient,
     /// The cost decreases no more.
     Cost,
-    /// The steps are small.
+    /// No step, however short, lowers the cost: a minimum where the gradient vanishes too, else a kink or noise.
     Step,
     /// The iterations are used up.
     Iterations,
@@ -102,9 +102,10 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// Whether the point is a minimum as far as the tolerances tell.
+    /// Whether the point is a minimum as far as the tolerances tell. Small steps alone prove nothing: a descent that
+    /// is stuck at a kink takes them too.
     pub fn is_converged(self) -> bool {
-        matches!(self, Self::Gradient | Self::Cost | Self::Step)
+        matches!(self, Self::Gradient | Self::Cost)
     }
 }
 
@@ -113,7 +114,7 @@ impl std::fmt::Display for StopReason {
         formatter.write_str(match self {
             Self::Gradient => "the gradient vanished",
             Self::Cost => "the cost decreased no more",
-            Self::Step => "the steps became small",
+            Self::Step => "stuck: no step lowered the cost",
             Self::Iterations => "the iterations were used up",
             Self::Interrupted => "interrupted",
             Self::StartFailed => "the start could not be simulated",
