@@ -315,14 +315,14 @@ impl<'s> Fitter<'s> {
             let inverse = jacobian.tr_mul(&jacobian).cholesky()?.inverse();
             Some(Array2::from_shape_fn((n, n), |(i, j)| inverse[(i, j)]))
         });
-        let observed = self.observed(&solution, covariance.as_ref());
         let curves = self.curves(&solution.x);
+        let observed = self.observed(&solution, covariance.as_ref(), &curves);
         let (cost, cost_data) = self.costs(&solution, &observed);
         VariantReport {
             variant: self.index,
             estimates: self.estimates(&solution.x, covariance.as_ref()),
             predicted: self.predicted(&solution.x, covariance.as_ref()),
-            verdicts: self.verdicts(&solution.x),
+            verdicts: self.verdicts(&curves),
             extras: self.extras(&curves),
             curves,
             observed,
@@ -374,20 +374,16 @@ impl<'s> Fitter<'s> {
         Simulator::new(self.study, self.variant(), resolution, targets, context)
     }
 
-    fn observed(&self, solution: &Solution, covariance: Option<&Array2<f64>>) -> Vec<Observed> {
-        let study = self.study;
-        let targets = study
-            .observations
-            .iter()
-            .map(|o| o.target.clone())
-            .collect();
-        let values = self
-            .simulator(self.study.fine, targets)
-            .values(&solution.x, None);
-        let values = values.map_or_else(|_| vec![f64::NAN; study.observations.len()], |(v, _)| v);
+    fn observed(
+        &self,
+        solution: &Solution,
+        covariance: Option<&Array2<f64>>,
+        curves: &[Curves],
+    ) -> Vec<Observed> {
         let jacobian = solution.linearisation.as_ref().map(|l| &l.jacobian);
-        let rows = study.observations.iter().zip(values).enumerate();
-        rows.map(|(row, (observation, model))| {
+        let rows = self.study.observations.iter().enumerate();
+        rows.map(|(row, observation)| {
+            let model = read(curves, &observation.target).unwrap_or(f64::NAN);
             let slope = observation.noise.slope(model, observation.measured);
             let spread = jacobian
                 .zip(covariance)
@@ -434,15 +430,9 @@ impl<'s> Fitter<'s> {
     }
 
     fn extras(&self, curves: &[Curves]) -> Vec<Extra> {
-        let extras = self.study.extras.iter().map(|observation| {
-            let target = &observation.target;
-            let run = curves
-                .iter()
-                .find(|c| c.cell == target.cell && c.protocol == target.protocol);
-            Extra {
-                observation: observation.clone(),
-                model: run.and_then(|c| target.observable.measure(&c.model, &c.outcome)),
-            }
+        let extras = self.study.extras.iter().map(|observation| Extra {
+            observation: observation.clone(),
+            model: read(curves, &observation.target),
         });
         extras.collect()
     }
@@ -460,21 +450,22 @@ impl<'s> Fitter<'s> {
         self.simulator(self.study.fine, targets).curves(x)
     }
 
-    fn verdicts(&self, x: &[f64]) -> Vec<Verdict> {
-        let verdicts = self.study.orderings.iter().map(|ordering| {
-            let targets = vec![ordering.larger.clone(), ordering.smaller.clone()];
-            let values = self
-                .simulator(self.study.fine, targets)
-                .values(x, None)
-                .ok();
-            Verdict {
-                claim: ordering.claim.clone(),
-                values: values.map(|(v, _)| (v[0], v[1])),
-                unit: ordering.larger.observable.unit(),
-            }
+    fn verdicts(&self, curves: &[Curves]) -> Vec<Verdict> {
+        let verdicts = self.study.orderings.iter().map(|ordering| Verdict {
+            claim: ordering.claim.clone(),
+            values: read(curves, &ordering.larger).zip(read(curves, &ordering.smaller)),
+            unit: ordering.larger.observable.unit(),
         });
         verdicts.collect()
     }
+}
+
+/// A target's value in the curves of its cell and protocol, if they show it.
+fn read(curves: &[Curves], target: &Target) -> Option<f64> {
+    let mut runs = curves.iter();
+    let run = runs.find(|c| c.cell == target.cell && c.protocol == target.protocol)?;
+    let value = target.observable.measure(&run.model, &run.outcome);
+    value.filter(|value| value.is_finite())
 }
 
 /// Standard deviation of a quantity with this gradient: √(gᵀ C g).
