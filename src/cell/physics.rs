@@ -12,6 +12,7 @@ use crate::mechanism::DISSOLVED_MAX;
 use crate::mechanism::Mechanism;
 use crate::mechanism::NodeView;
 use crate::mechanism::ParameterId;
+use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::Scalar;
 use crate::units::FARADAY_C_PER_MOL;
 
@@ -39,14 +40,14 @@ pub(super) struct VolumeView<S> {
     pub(super) potential: S,
 }
 
-impl VolumeView<f64> {
-    /// The same view as constants of another scalar.
-    pub(super) fn lift<S: Scalar>(&self) -> VolumeView<S> {
+impl<S: Scalar> VolumeView<S> {
+    /// The same view for dual numbers, without derivatives of their own.
+    pub(super) fn lift<const N: usize>(&self) -> VolumeView<Dual<N, S>> {
         VolumeView {
-            concentrations: self.concentrations.map(S::constant),
-            half_path: S::constant(self.half_path),
-            ln_carrier: S::constant(self.ln_carrier),
-            potential: S::constant(self.potential),
+            concentrations: self.concentrations.map(Dual::fixed),
+            half_path: Dual::fixed(self.half_path),
+            ln_carrier: Dual::fixed(self.ln_carrier),
+            potential: Dual::fixed(self.potential),
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::mechanism::Law;
 use crate::mechanism::NodeView;
 use crate::mechanism::Phase;
 use crate::mechanism::Slot;
+use crate::numerics::scalar::Scalar;
+use crate::numerics::scalar::Sensitive;
 
 /// A cell whose active material comes dissolved, without any solid loaded.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,16 +50,16 @@ pub struct Equilibrated {
     pub in_separator: bool,
 }
 
-impl Cell {
+impl<S: Sensitive> Cell<S> {
     /// The fresh battery, SPEC section 7: electrolyte at its reference concentration, the active material as solid,
     /// traces dissolved, the foil under its fresh film, the cathode partly wetted.
-    pub fn fresh_state(&self) -> Vec<f64> {
-        let mut y = vec![0.0; self.layout.n_states];
+    pub fn fresh_state(&self) -> Vec<S> {
+        let mut y = vec![S::constant(0.0); self.layout.n_states];
         let roles = self.mechanism.roles();
         let at = |id: crate::mechanism::ParameterId| self.values[id.index()];
         let fresh = self.mechanism.fresh();
-        let mut separator = [0.0; DISSOLVED_MAX];
-        let mut cathode = [0.0; DISSOLVED_MAX];
+        let mut separator = [S::constant(0.0); DISSOLVED_MAX];
+        let mut cathode = [S::constant(0.0); DISSOLVED_MAX];
         for (filled, list) in [
             (&mut separator, &fresh.separator),
             (&mut cathode, &fresh.cathode),
@@ -68,7 +70,7 @@ impl Cell {
             }
         }
         let loaded = at(roles.active_density) / at(roles.molar_mass);
-        let mut solids = vec![0.0; self.layout.n_solids];
+        let mut solids = vec![S::constant(0.0); self.layout.n_solids];
         let loaded_at = self.solid_slot(&fresh.loaded);
         let porosity = at(roles.frame_porosity)
             - self.physics.chemistry.solids[loaded_at].molar_volume * loaded;
@@ -79,12 +81,13 @@ impl Cell {
                 self.equilibrium_concentration(slot, reaction, (potential, &cathode, &solids));
         }
         let per_loaded = self.active_atoms(&fresh.loaded);
-        let dissolved = self.mechanism.fresh().cathode.iter().map(|(name, _)| {
+        solids[loaded_at] = loaded;
+        for (name, _) in &self.mechanism.fresh().cathode {
             let slot = self.dissolved_slot(name);
             let adsorption = self.physics.chemistry.dissolved[slot].adsorption;
-            cathode[slot] * (porosity + adsorption) * self.active_atoms(name) / per_loaded
-        });
-        solids[loaded_at] = loaded - dissolved.sum::<f64>();
+            solids[loaded_at] -=
+                cathode[slot] * (porosity + adsorption) * (self.active_atoms(name) / per_loaded);
+        }
         self.fill(&mut y, &separator, (&cathode, porosity), &solids, potential);
         if let Some(wetted) = self.layout.wetted {
             y[wetted] = at(roles.initial_wetted);
@@ -97,27 +100,29 @@ impl Cell {
     ///
     /// # Panics
     /// If a name is not what the mechanism has; `config` has checked them.
-    pub fn catholyte_state(&self, catholyte: &Catholyte) -> Vec<f64> {
-        let mut y = vec![0.0; self.layout.n_states];
+    pub fn catholyte_state(&self, catholyte: &Catholyte) -> Vec<S> {
+        let mut y = vec![S::constant(0.0); self.layout.n_states];
         let carrier = self.physics.chemistry.carrier;
         let reference = self.values[self.mechanism.roles().carrier_reference.index()];
-        let mut solids = vec![0.0; self.layout.n_solids];
+        let mut solids = vec![S::constant(0.0); self.layout.n_solids];
         for (name, amount) in &catholyte.solids {
-            solids[self.solid_slot(name)] = *amount;
+            solids[self.solid_slot(name)] = S::constant(*amount);
         }
-        let porosity = self.physics.porosity(&vec![0.0; self.layout.n_solids]);
-        let mut cathode = [0.0; DISSOLVED_MAX];
+        let porosity = self
+            .physics
+            .porosity(&vec![S::constant(0.0); self.layout.n_solids]);
+        let mut cathode = [S::constant(0.0); DISSOLVED_MAX];
         cathode[carrier] = reference;
         for (name, share) in &catholyte.shares {
             let slot = self.dissolved_slot(name);
             let adsorption = self.physics.chemistry.dissolved[slot].adsorption;
             let room = self.storage_m(porosity + adsorption);
-            let moles = catholyte.active_kg_m2 * share
-                / (self.active_atoms(name) * self.active_kg_per_mol());
+            let moles = S::constant(catholyte.active_kg_m2 * share / self.active_atoms(name))
+                / self.active_kg_per_mol();
             cathode[slot] = moles / room;
         }
         let potential = match &catholyte.potential {
-            CatholytePotential::Fixed(potential) => *potential,
+            CatholytePotential::Fixed(potential) => S::constant(*potential),
             CatholytePotential::Equilibrium(reaction) => {
                 self.equilibrium_potential_v(reaction, &cathode, &solids)
             }
@@ -126,63 +131,69 @@ impl Cell {
         let major = catholyte
             .shares
             .first()
-            .map_or(0.0, |(name, _)| cathode[self.dissolved_slot(name)]);
+            .map_or(S::constant(0.0), |(name, _)| {
+                cathode[self.dissolved_slot(name)]
+            });
         for minor in &catholyte.equilibrated {
             let slot = self.dissolved_slot(&minor.species);
             let here = (potential, &cathode, &solids[..]);
             let equilibrium = self.equilibrium_concentration(slot, &minor.reaction, here);
-            cathode[slot] = minor
-                .fraction_max
-                .map_or(equilibrium, |f| equilibrium.min(f * major));
+            cathode[slot] = match minor.fraction_max {
+                Some(fraction) if equilibrium.value() > fraction * major.value() => {
+                    major * fraction
+                }
+                _ => equilibrium,
+            };
             separator[slot] = if minor.in_separator {
                 cathode[slot]
             } else {
-                0.0
+                S::constant(0.0)
             };
         }
         self.fill(&mut y, &separator, (&cathode, porosity), &solids, potential);
         if let Some(wetted) = self.layout.wetted {
-            y[wetted] = 1.0;
+            y[wetted] = S::constant(1.0);
         }
-        self.fill_foils(&mut y, 0.0);
+        self.fill_foils(&mut y, S::constant(0.0));
         y
     }
 
     /// The polarisation cell at rest: electrolyte only, coverages at equilibrium.
-    pub fn electrolyte_state(&self) -> Vec<f64> {
-        let mut y = vec![0.0; self.layout.n_states];
-        let mut concentrations = [0.0; DISSOLVED_MAX];
+    pub fn electrolyte_state(&self) -> Vec<S> {
+        let mut y = vec![S::constant(0.0); self.layout.n_states];
+        let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
         concentrations[self.physics.chemistry.carrier] = self.physics.chemistry.carrier_reference;
-        let solids = vec![0.0; self.layout.n_solids];
+        let solids = vec![S::constant(0.0); self.layout.n_solids];
         let porosity = self.physics.porosity(&solids);
         self.fill(
             &mut y,
             &concentrations,
             (&concentrations, porosity),
             &solids,
-            0.0,
+            S::constant(0.0),
         );
-        self.fill_foils(&mut y, 0.0);
+        self.fill_foils(&mut y, S::constant(0.0));
         y
     }
 
     /// Marks the cell as conditioned: no film on the foil, the cathode fully wetted.
-    pub fn condition(&self, y: &mut [f64]) {
+    pub fn condition(&self, y: &mut [S]) {
         if self.layout.design.left == Electrode::Foil {
-            y[1] = 0.0;
+            y[1] = S::constant(0.0);
         }
         if let Some(wetted) = self.layout.wetted {
-            y[wetted] = 1.0;
+            y[wetted] = S::constant(1.0);
         }
     }
 
     /// Amount of each element per geometric area (mol m⁻²), reservoirs and counter-ions left out.
-    pub fn inventory(&self, y: &[f64]) -> BTreeMap<String, f64> {
+    pub fn inventory(&self, y: &[S]) -> BTreeMap<String, S> {
         let mut elements = BTreeMap::new();
-        let mut add = |name: &str, moles: f64| {
+        let mut add = |name: &str, moles: S| {
             let species = self.mechanism.species().iter().find(|s| s.name == name);
             for (element, count) in species.iter().flat_map(|s| &s.composition) {
-                *elements.entry(element.clone()).or_insert(0.0) += moles * f64::from(*count);
+                let amount = elements.entry(element.clone());
+                *amount.or_insert(S::constant(0.0)) += moles * f64::from(*count);
             }
         };
         for (v, volume) in self.layout.volumes.iter().enumerate() {
@@ -214,28 +225,27 @@ impl Cell {
     }
 
     /// Width of the whole cell that a dissolved species fills (m), given its storage in the electrodes.
-    fn storage_m(&self, electrode_storage: f64) -> f64 {
+    fn storage_m(&self, electrode_storage: S) -> S {
         let porosity = self.values[self.mechanism.roles().separator_porosity.index()];
-        (0..self.layout.volumes.len())
-            .map(|v| {
-                let is_porous = self.layout.volumes[v].is_porous();
-                self.width_m(v)
-                    * if is_porous {
-                        electrode_storage
-                    } else {
-                        porosity
-                    }
-            })
-            .sum()
+        let mut room = S::constant(0.0);
+        for (v, volume) in self.layout.volumes.iter().enumerate() {
+            let storage = if volume.is_porous() {
+                electrode_storage
+            } else {
+                porosity
+            };
+            room += self.width_m(v) * storage;
+        }
+        room
     }
 
     fn fill(
         &self,
-        y: &mut [f64],
-        separator: &[f64; DISSOLVED_MAX],
-        (cathode, porosity): (&[f64; DISSOLVED_MAX], f64),
-        solids: &[f64],
-        potential: f64,
+        y: &mut [S],
+        separator: &[S; DISSOLVED_MAX],
+        (cathode, porosity): (&[S; DISSOLVED_MAX], S),
+        solids: &[S],
+        potential: S,
     ) {
         let layout = &self.layout;
         let separator_porosity = self.values[self.mechanism.roles().separator_porosity.index()];
@@ -257,7 +267,7 @@ impl Cell {
         }
     }
 
-    fn fill_foils(&self, y: &mut [f64], barrier: f64) {
+    fn fill_foils(&self, y: &mut [S], barrier: S) {
         let design = self.layout.design;
         for (foil, electrode) in [
             (&self.layout.left_foil, design.left),
@@ -297,7 +307,7 @@ impl Cell {
     }
 
     /// Molar mass of the active element (kg mol⁻¹).
-    fn active_kg_per_mol(&self) -> f64 {
+    fn active_kg_per_mol(&self) -> S {
         let molar_mass = self.values[self.mechanism.roles().molar_mass.index()];
         molar_mass / self.active_atoms(&self.mechanism.fresh().loaded)
     }
@@ -314,15 +324,15 @@ impl Cell {
     fn equilibrium_potential_v(
         &self,
         reaction: &str,
-        concentrations: &[f64; DISSOLVED_MAX],
-        solids: &[f64],
-    ) -> f64 {
+        concentrations: &[S; DISSOLVED_MAX],
+        solids: &[S],
+    ) -> S {
         let chemistry = &self.physics.chemistry;
         let step = &chemistry.steps[self.step(reaction)];
         let node = node(concentrations, solids);
         let side = |side: &[Activity]| chemistry.side_activity(side, &node, Slot::Reservoir);
         let ratio = side(step.oxidised()) / side(step.reduced());
-        step.potential + ratio.ln() / (step.electrons * chemistry.f_per_v)
+        step.potential + ratio.ln() / (chemistry.f_per_v * step.electrons)
     }
 
     /// The concentration (mol m⁻³) of a dissolved species at which a conversion step is at equilibrium.
@@ -330,32 +340,32 @@ impl Cell {
         &self,
         slot: usize,
         reaction: &str,
-        (potential, concentrations, solids): (f64, &[f64; DISSOLVED_MAX], &[f64]),
-    ) -> f64 {
+        (potential, concentrations, solids): (S, &[S; DISSOLVED_MAX], &[S]),
+    ) -> S {
         let chemistry = &self.physics.chemistry;
         let step = &chemistry.steps[self.step(reaction)];
         let node = node(concentrations, solids);
         let slot = Slot::Dissolved(slot);
         let side = |side: &[Activity]| chemistry.side_activity(side, &node, slot);
-        let e = step.electrons * chemistry.f_per_v * (potential - step.potential);
+        let e = chemistry.f_per_v * (potential - step.potential) * step.electrons;
         let others = side(step.oxidised()) / side(step.reduced()) * (-e).exp();
         let order = |side: &[Activity]| side.iter().find(|a| a.slot == slot).map(|a| a.order);
         let activity = match (order(step.reduced()), order(step.oxidised())) {
             (Some(n), _) => others.powf(1.0 / f64::from(n)),
             (None, Some(n)) => others.powf(-1.0 / f64::from(n)),
-            (None, None) => 0.0,
+            (None, None) => S::constant(0.0),
         };
         activity * chemistry.dissolved_reference
     }
 }
 
-fn node<'a>(concentrations: &'a [f64; DISSOLVED_MAX], solids: &'a [f64]) -> NodeView<'a, f64> {
+fn node<'a, S: Scalar>(concentrations: &'a [S; DISSOLVED_MAX], solids: &'a [S]) -> NodeView<'a, S> {
     NodeView {
         concentrations,
         solids,
-        coverage: 1.0,
-        potential: 0.0,
-        wetted: 1.0,
+        coverage: S::constant(1.0),
+        potential: S::constant(0.0),
+        wetted: S::constant(1.0),
     }
 }
 

@@ -15,6 +15,8 @@ use std::ops::{AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
 use nalgebra::Complex;
 
+use super::scalar::Slopes;
+
 /// A field element: real for time integration, complex for impedance.
 pub trait Field:
     Copy
@@ -252,6 +254,69 @@ impl<T: Field> BorderedLu<T> {
         true
     }
 
+    /// Replaces each of several right-hand sides by its solution; `b` holds one entry of all of them per unknown.
+    /// `false` if the matrix was singular.
+    ///
+    /// # Panics
+    /// If `b` has another length than the matrix.
+    pub fn solve_many<L: Slopes>(&self, b: &mut [L]) -> bool
+    where
+        T: Into<f64>,
+    {
+        assert_eq!(b.len(), self.shape.n_unknowns(), "right-hand side length");
+        if self.singular {
+            return false;
+        }
+        let n = self.shape.n_core();
+        let (core, border) = b.split_at_mut(n);
+        self.solve_core_many(core);
+        for (r, sum) in border.iter_mut().enumerate() {
+            for (entry, x) in self.border_rows[r * n..(r + 1) * n].iter().zip(&*core) {
+                sum.add_multiple(-(*entry).into(), x);
+            }
+        }
+        let mut reduced = border.to_vec();
+        self.schur.multiply_many(&reduced, border);
+        reduced.clone_from_slice(border);
+        for (c, value) in reduced.iter().enumerate() {
+            let column = &self.border_columns[c * n..(c + 1) * n];
+            for (x, entry) in core.iter_mut().zip(column) {
+                x.add_multiple(-(*entry).into(), value);
+            }
+        }
+        true
+    }
+
+    fn solve_core_many<L: Slopes>(&self, b: &mut [L])
+    where
+        T: Into<f64>,
+    {
+        let mut copy = Vec::new();
+        for block in 0..self.shape.n_blocks() {
+            let (before, here) = b.split_at_mut(self.shape.starts[block]);
+            let here = &mut here[..self.shape.size(block)];
+            if block > 0 {
+                let before = &before[self.shape.starts[block - 1]..];
+                for &(i, j, value) in &self.lower[block] {
+                    here[i].add_multiple(-value.into(), &before[j]);
+                }
+            }
+            copy.clear();
+            copy.extend_from_slice(here);
+            self.inverse[block].multiply_many(&copy, here);
+        }
+        for block in (0..self.shape.n_blocks().saturating_sub(1)).rev() {
+            let (here, after) = b.split_at_mut(self.shape.starts[block + 1]);
+            let here = &mut here[self.shape.starts[block]..];
+            let upper = &self.upper[block];
+            copy.resize(here.len(), L::ZERO);
+            upper.multiply_many(&after[..upper.n_columns], &mut copy);
+            for (x, y) in here.iter_mut().zip(&copy) {
+                x.add_multiple(-1.0, y);
+            }
+        }
+    }
+
     /// Solves with the block-tridiagonal part alone.
     fn solve_core(&self, b: &mut [T]) {
         for block in 0..self.shape.n_blocks() {
@@ -360,6 +425,20 @@ impl<T: Field> Panel<T> {
                 sum += column[i] * *factor;
             }
             put(i, sum);
+        }
+    }
+
+    /// The product with several vectors at once, one entry of all of them per row.
+    fn multiply_many<L: Slopes>(&self, x: &[L], product: &mut [L])
+    where
+        T: Into<f64>,
+    {
+        for (i, product) in product.iter_mut().enumerate() {
+            let mut sum = L::ZERO;
+            for (column, x) in self.entries.chunks_exact(self.stride).zip(x) {
+                sum.add_multiple(column[i].into(), x);
+            }
+            *product = sum;
         }
     }
 

@@ -1,11 +1,14 @@
-//! Interpolation: values between points, extrema that do not sit on a point, straight lines.
+//! Interpolation: values between points, extrema that do not sit on a point, straight lines. Which points count is
+//! decided by the values; the result carries the derivatives of these points.
+
+use super::scalar::Scalar;
 
 /// The position and height of a maximum of points (x, y) in order, from the parabola through the highest point and
 /// its neighbours; the highest point itself at an end. `None` without a finite point.
-pub fn maximum(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
+pub fn maximum<S: Scalar>(x: &[S], y: &[S]) -> Option<(S, S)> {
     let top = (0..y.len().min(x.len()))
-        .filter(|i| y[*i].is_finite())
-        .max_by(|a, b| y[*a].total_cmp(&y[*b]))?;
+        .filter(|i| y[*i].value().is_finite())
+        .max_by(|a, b| y[*a].value().total_cmp(&y[*b].value()))?;
     if top == 0 || top + 1 >= y.len() {
         return Some((x[top], y[top]));
     }
@@ -13,46 +16,48 @@ pub fn maximum(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
     let (fall_left, fall_right) = (y[top - 1] - y[top], y[top + 1] - y[top]);
     // y − y_top = b s + a s² through both neighbours.
     let determinant = left * right * (left - right);
-    if determinant.abs() < f64::MIN_POSITIVE {
+    if determinant.value().abs() < f64::MIN_POSITIVE {
         return Some((x[top], y[top]));
     }
     let a = (fall_left * right - fall_right * left) / determinant;
     let b = (fall_right * left * left - fall_left * right * right) / determinant;
-    if a >= 0.0 || !a.is_finite() {
+    if a.value() >= 0.0 || !a.value().is_finite() {
         return Some((x[top], y[top]));
     }
-    let s = -b / (2.0 * a);
-    Some((x[top] + s, y[top] + b * s / 2.0))
+    let s = -b / (a * 2.0);
+    Some((x[top] + s, y[top] + b * s * 0.5))
 }
 
 /// Linear interpolation of points with rising `x`; the end values outside. `None` without points.
-pub fn linear(x: &[f64], y: &[f64], at: f64) -> Option<f64> {
-    let (first, last) = (*x.first()?, *x.last()?);
-    if at <= first {
+pub fn linear<S: Scalar>(x: &[S], y: &[S], at: S) -> Option<S> {
+    let (first, last) = (x.first()?.value(), x.last()?.value());
+    if at.value() <= first {
         return y.first().copied();
     }
-    if at >= last {
+    if at.value() >= last {
         return y.last().copied();
     }
-    let i = x.partition_point(|value| *value < at);
+    let i = x.partition_point(|x| x.value() < at.value());
     let share = (at - x[i - 1]) / (x[i] - x[i - 1]);
     Some(y[i - 1] + share * (y[i] - y[i - 1]))
 }
 
-/// Slope and intercept of the least-squares line through points; `None` if they do not span a line.
-pub fn line(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
+/// Slope and intercept of the least-squares line through points at exactly known `x`; `None` if they do not span a
+/// line.
+pub fn line<S: Scalar>(x: &[f64], y: &[S]) -> Option<(S, S)> {
     let n = x.len() as f64;
-    let (mean_x, mean_y) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
+    let mean_x = x.iter().sum::<f64>() / n;
     let spread: f64 = x.iter().map(|x| (x - mean_x).powi(2)).sum();
-    let product: f64 = x
-        .iter()
-        .zip(y)
-        .map(|(x, y)| (x - mean_x) * (y - mean_y))
-        .sum();
+    let (mut sum, mut product) = (S::constant(0.0), S::constant(0.0));
+    for (x, y) in x.iter().zip(y) {
+        sum += *y;
+        product += *y * (x - mean_x);
+    }
     let slope = product / spread;
     slope
+        .value()
         .is_finite()
-        .then_some((slope, mean_y - slope * mean_x))
+        .then_some((slope, sum / n - slope * mean_x))
 }
 
 #[cfg(test)]
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn maximum_at_an_end_is_that_point() {
         assert_eq!(maximum(&[0.0, 1.0], &[2.0, 1.0]), Some((0.0, 2.0)));
-        assert_eq!(maximum(&[], &[]), None);
+        assert_eq!(maximum::<f64>(&[], &[]), None);
         assert_eq!(
             maximum(&[1.0, 1.0, 1.0], &[0.0, 1.0, 0.0]),
             Some((1.0, 1.0))

@@ -6,3 +6,4 @@ pub mod least_squares;
 pub mod sampling;
 pub mod scalar;
 pub mod stiff;
+pub mod variation;

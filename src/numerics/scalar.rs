@@ -88,29 +88,40 @@ impl Scalar for f64 {
 }
 
 /// A number and its derivatives in `N` directions (forward-mode differentiation).
+///
+/// Over another dual number instead of `f64` it carries second derivatives.
 #[derive(Clone, Copy, Debug)]
-pub struct Dual<const N: usize> {
+pub struct Dual<const N: usize, T = f64> {
     /// The value.
-    pub re: f64,
+    pub re: T,
     /// The derivative in each direction.
-    pub eps: [f64; N],
+    pub eps: [T; N],
 }
 
-impl<const N: usize> Dual<N> {
+impl<const N: usize, T: Scalar> Dual<N, T> {
     /// The variable of one direction: its derivative there is one.
     ///
     /// # Panics
     /// If `direction` is not below `N`.
     #[inline]
-    pub fn variable(re: f64, direction: usize) -> Self {
-        let mut eps = [0.0; N];
-        eps[direction] = 1.0;
+    pub fn variable(re: T, direction: usize) -> Self {
+        let mut eps = [T::constant(0.0); N];
+        eps[direction] = T::constant(1.0);
         Self { re, eps }
+    }
+
+    /// A number that does not vary in any direction of this level.
+    #[inline]
+    pub fn fixed(re: T) -> Self {
+        Self {
+            re,
+            eps: [T::constant(0.0); N],
+        }
     }
 
     /// A function of one variable: its value and its derivative by the chain rule.
     #[inline]
-    fn chain(self, value: f64, derivative: f64) -> Self {
+    fn chain(self, value: T, derivative: T) -> Self {
         Self {
             re: value,
             eps: self.eps.map(|e| e * derivative),
@@ -118,16 +129,16 @@ impl<const N: usize> Dual<N> {
     }
 
     #[inline]
-    fn zip(self, other: Self, re: f64, f: impl Fn(f64, f64) -> f64) -> Self {
-        let mut eps = [0.0; N];
-        for ((e, a), b) in eps.iter_mut().zip(&self.eps).zip(&other.eps) {
-            *e = f(*a, *b);
+    fn zip(self, other: Self, re: T, f: impl Fn(T, T) -> T) -> Self {
+        let mut eps = self.eps;
+        for (e, b) in eps.iter_mut().zip(&other.eps) {
+            *e = f(*e, *b);
         }
         Self { re, eps }
     }
 }
 
-impl<const N: usize> Add for Dual<N> {
+impl<const N: usize, T: Scalar> Add for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn add(self, other: Self) -> Self {
@@ -135,7 +146,7 @@ impl<const N: usize> Add for Dual<N> {
     }
 }
 
-impl<const N: usize> Sub for Dual<N> {
+impl<const N: usize, T: Scalar> Sub for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn sub(self, other: Self) -> Self {
@@ -143,7 +154,7 @@ impl<const N: usize> Sub for Dual<N> {
     }
 }
 
-impl<const N: usize> Mul for Dual<N> {
+impl<const N: usize, T: Scalar> Mul for Dual<N, T> {
     type Output = Self;
     #[inline]
     #[expect(
@@ -155,39 +166,42 @@ impl<const N: usize> Mul for Dual<N> {
     }
 }
 
-impl<const N: usize> Div for Dual<N> {
+impl<const N: usize, T: Scalar> Div for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn div(self, other: Self) -> Self {
-        let inverse = 1.0 / other.re;
+        let inverse = T::constant(1.0) / other.re;
         let quotient = self.re * inverse;
         self.zip(other, quotient, |a, b| (a - b * quotient) * inverse)
     }
 }
 
-impl<const N: usize> Neg for Dual<N> {
+impl<const N: usize, T: Scalar> Neg for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn neg(self) -> Self {
-        self.chain(-self.re, -1.0)
+        Self {
+            re: -self.re,
+            eps: self.eps.map(|e| -e),
+        }
     }
 }
 
-impl<const N: usize> AddAssign for Dual<N> {
+impl<const N: usize, T: Scalar> AddAssign for Dual<N, T> {
     #[inline]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
 }
 
-impl<const N: usize> SubAssign for Dual<N> {
+impl<const N: usize, T: Scalar> SubAssign for Dual<N, T> {
     #[inline]
     fn sub_assign(&mut self, other: Self) {
         *self = *self - other;
     }
 }
 
-impl<const N: usize> Add<f64> for Dual<N> {
+impl<const N: usize, T: Scalar> Add<f64> for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn add(self, other: f64) -> Self {
@@ -198,7 +212,7 @@ impl<const N: usize> Add<f64> for Dual<N> {
     }
 }
 
-impl<const N: usize> Sub<f64> for Dual<N> {
+impl<const N: usize, T: Scalar> Sub<f64> for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn sub(self, other: f64) -> Self {
@@ -206,15 +220,18 @@ impl<const N: usize> Sub<f64> for Dual<N> {
     }
 }
 
-impl<const N: usize> Mul<f64> for Dual<N> {
+impl<const N: usize, T: Scalar> Mul<f64> for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn mul(self, other: f64) -> Self {
-        self.chain(self.re * other, other)
+        Self {
+            re: self.re * other,
+            eps: self.eps.map(|e| e * other),
+        }
     }
 }
 
-impl<const N: usize> Div<f64> for Dual<N> {
+impl<const N: usize, T: Scalar> Div<f64> for Dual<N, T> {
     type Output = Self;
     #[inline]
     fn div(self, other: f64) -> Self {
@@ -222,17 +239,14 @@ impl<const N: usize> Div<f64> for Dual<N> {
     }
 }
 
-impl<const N: usize> Scalar for Dual<N> {
+impl<const N: usize, T: Scalar> Scalar for Dual<N, T> {
     #[inline]
     fn constant(value: f64) -> Self {
-        Self {
-            re: value,
-            eps: [0.0; N],
-        }
+        Self::fixed(T::constant(value))
     }
     #[inline]
     fn value(self) -> f64 {
-        self.re
+        self.re.value()
     }
     #[inline]
     fn exp(self) -> Self {
@@ -241,27 +255,111 @@ impl<const N: usize> Scalar for Dual<N> {
     }
     #[inline]
     fn ln(self) -> Self {
-        self.chain(self.re.ln(), 1.0 / self.re)
+        self.chain(self.re.ln(), T::constant(1.0) / self.re)
     }
     #[inline]
     fn sqrt(self) -> Self {
         let value = self.re.sqrt();
-        self.chain(value, 0.5 / value)
+        self.chain(value, T::constant(0.5) / value)
     }
     #[inline]
     fn powf(self, exponent: f64) -> Self {
         self.chain(
             self.re.powf(exponent),
-            exponent * self.re.powf(exponent - 1.0),
+            self.re.powf(exponent - 1.0) * exponent,
         )
     }
     #[inline]
     fn pow(self, exponent: Self) -> Self {
-        let value = self.re.powf(exponent.re);
+        let value = self.re.pow(exponent.re);
         let by_base = exponent.re * value / self.re;
         let by_exponent = value * self.re.ln();
         self.zip(exponent, value, |a, b| a * by_base + b * by_exponent)
     }
+}
+
+/// A scalar that may carry sensitivities: derivatives by the free quantities of a fit. A simulation written for it
+/// runs plain with `f64`, and with the derivatives of everything that it yields with [`Dual`].
+pub trait Sensitive: Scalar + std::fmt::Debug + Send + Sync + 'static {
+    /// One derivative per direction; none for `f64`.
+    type Slopes: Slopes;
+    /// Puts a value and its derivatives together.
+    fn from_parts(value: f64, slopes: Self::Slopes) -> Self;
+    /// The derivatives.
+    fn slopes(&self) -> Self::Slopes;
+}
+
+/// The derivatives of one number in several directions: a small vector.
+pub trait Slopes: Copy + std::fmt::Debug + Send + Sync + 'static {
+    /// Number of directions.
+    const COUNT: usize;
+    /// No derivative in any direction.
+    const ZERO: Self;
+    /// Adds a multiple of other derivatives.
+    fn add_multiple(&mut self, factor: f64, other: &Self);
+    /// All of them times a factor.
+    #[must_use]
+    fn times(self, factor: f64) -> Self;
+    /// The derivative in one direction.
+    fn along(&self, direction: usize) -> f64;
+    /// The variable of one direction.
+    fn unit(direction: usize) -> Self;
+}
+
+impl<const N: usize> Slopes for [f64; N] {
+    const COUNT: usize = N;
+    const ZERO: Self = [0.0; N];
+    #[inline]
+    fn add_multiple(&mut self, factor: f64, other: &Self) {
+        for (a, b) in self.iter_mut().zip(other) {
+            *a += factor * b;
+        }
+    }
+    #[inline]
+    fn times(self, factor: f64) -> Self {
+        self.map(|x| x * factor)
+    }
+    #[inline]
+    fn along(&self, direction: usize) -> f64 {
+        self[direction]
+    }
+    fn unit(direction: usize) -> Self {
+        std::array::from_fn(|i| if i == direction { 1.0 } else { 0.0 })
+    }
+}
+
+impl Sensitive for f64 {
+    type Slopes = [f64; 0];
+    #[inline]
+    fn from_parts(value: f64, _slopes: [f64; 0]) -> Self {
+        value
+    }
+    #[inline]
+    fn slopes(&self) -> [f64; 0] {
+        []
+    }
+}
+
+impl<const N: usize> Sensitive for Dual<N> {
+    type Slopes = [f64; N];
+    #[inline]
+    fn from_parts(re: f64, eps: [f64; N]) -> Self {
+        Self { re, eps }
+    }
+    #[inline]
+    fn slopes(&self) -> [f64; N] {
+        self.eps
+    }
+}
+
+/// The values alone.
+pub fn values<S: Scalar>(numbers: &[S]) -> Vec<f64> {
+    numbers.iter().map(|number| number.value()).collect()
+}
+
+/// Numbers without derivatives.
+pub fn constants<S: Scalar>(values: &[f64]) -> Vec<S> {
+    values.iter().map(|value| S::constant(*value)).collect()
 }
 
 #[cfg(test)]
@@ -288,6 +386,20 @@ mod tests {
             prop_assert!((exact.re - expression(x, y)).abs() < 1e-12 * (1.0 + exact.re.abs()));
             prop_assert!((exact.eps[0] - by_x).abs() < 1e-6 * (1.0 + by_x.abs()));
             prop_assert!((exact.eps[1] - by_y).abs() < 1e-6 * (1.0 + by_y.abs()));
+        }
+
+        #[test]
+        fn dual_of_dual_holds_second_derivatives(x in 0.2f64..2.0, y in 0.2f64..2.0) {
+            prop_assume!((x - y).abs() > 1e-3);
+            let slope = |x: f64| {
+                expression(Dual::<1>::fixed(x), Dual::variable(y, 0)).eps[0]
+            };
+            let inner = (Dual::<1>::variable(x, 0), Dual::<1>::fixed(y));
+            let nested = expression(Dual::<1, _>::fixed(inner.0), Dual::variable(inner.1, 0));
+            let h = 1e-5;
+            let mixed = (slope(x + h) - slope(x - h)) / (2.0 * h);
+            prop_assert!((nested.eps[0].re - slope(x)).abs() < 1e-12 * (1.0 + slope(x).abs()));
+            prop_assert!((nested.eps[0].eps[0] - mixed).abs() < 1e-5 * (1.0 + mixed.abs()));
         }
     }
 }

@@ -112,13 +112,49 @@ pub struct StepView<'a> {
     pub from_s: f64,
     /// End of the step (s), or the event or end time if that lies inside.
     pub to_s: f64,
-    interpolate: &'a dyn Fn(f64) -> Option<Vec<f64>>,
+    /// Whether the integration ends with this step, and why.
+    pub end: Option<End>,
+    /// How the integrator took it.
+    pub formula: Formula,
+    /// The unknowns at the end of the formula's step.
+    pub y: &'a [f64],
+    interpolate: &'a dyn Fn(f64, Part) -> Option<Vec<f64>>,
+}
+
+/// The formula of one step of the integrator: with it, a linear system can follow the same steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Formula {
+    /// Time at the end of the step (s); an event or the end time may lie before it.
+    pub end_s: f64,
+    /// Order of the step.
+    pub order: usize,
+    /// Step size (s) that the differences were scaled to before it; another one than that of the step if the
+    /// integrator had to try again.
+    pub h_before: f64,
+    /// Step size (s).
+    pub h: f64,
+    /// Order of the next step.
+    pub order_after: usize,
+    /// Step size (s) that the differences are scaled to afterwards.
+    pub h_after: f64,
+}
+
+/// What is asked of the solution inside a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Value,
+    Slope,
 }
 
 impl StepView<'_> {
     /// The unknowns at a time inside the step, from the integrator's own polynomial.
     pub fn at(&self, time_s: f64) -> Option<Vec<f64>> {
-        (self.interpolate)(time_s)
+        (self.interpolate)(time_s, Part::Value)
+    }
+
+    /// The time derivative of that polynomial.
+    pub fn slope_at(&self, time_s: f64) -> Option<Vec<f64>> {
+        (self.interpolate)(time_s, Part::Slope)
     }
 }
 
@@ -126,8 +162,8 @@ impl StepView<'_> {
 ///
 /// # Errors
 /// If the step size vanishes, the solution stops being finite or the integrator gives up otherwise.
-pub fn integrate<Y: StiffSystem>(
-    system: &Y,
+pub fn integrate(
+    system: &dyn StiffSystem,
     start: &[f64],
     duration_s: f64,
     tolerances: &Tolerances,
@@ -155,8 +191,8 @@ pub fn integrate<Y: StiffSystem>(
     }
 }
 
-fn run<Y: StiffSystem>(
-    system: &Y,
+fn run(
+    system: &dyn StiffSystem,
     start: &[f64],
     duration_s: f64,
     tolerances: &Tolerances,
@@ -171,28 +207,50 @@ fn run<Y: StiffSystem>(
     bdf.set_stop_time(duration_s)
         .map_err(|error| error.to_string())?;
     for _ in 0..STEPS_MAX {
-        let from_s = bdf.state().t;
+        let (from_s, h_before, order) = (bdf.state().t, bdf.state().h, bdf.order());
         let stop = bdf.step().map_err(|error| error.to_string())?;
+        let end_s = bdf.state().t;
         let (end, to_s) = match stop {
-            OdeSolverStopReason::InternalTimestep => (None, bdf.state().t),
-            OdeSolverStopReason::TstopReached => (Some(End::Time), bdf.state().t),
+            OdeSolverStopReason::InternalTimestep => (None, end_s),
+            OdeSolverStopReason::TstopReached => (Some(End::Time), end_s),
             OdeSolverStopReason::RootFound(time_s, _) => (Some(End::Event), time_s),
         };
         reached.set(to_s);
-        if !bdf.state().y.inner().iter().all(|x| x.is_finite()) {
+        let y = bdf.state().y.inner().as_slice();
+        if !y.iter().all(|x| x.is_finite()) {
             return Err("the solution is not finite".to_owned());
         }
-        let interpolate = |time_s: f64| {
-            let values = bdf.interpolate(time_s).ok()?;
-            Some(values.inner().as_slice().to_vec())
+        let interpolate = |time_s: f64, part: Part| {
+            let values = match part {
+                Part::Value => bdf.interpolate(time_s),
+                Part::Slope => bdf.interpolate_dy(time_s),
+            };
+            Some(values.ok()?.inner().as_slice().to_vec())
         };
-        observe(&StepView {
+        let taken = end_s - from_s;
+        let step = StepView {
             from_s,
             to_s,
+            end,
+            formula: Formula {
+                end_s,
+                order,
+                h_before,
+                // The difference of the times has lost digits; it only tells whether the step was tried again.
+                h: if (taken / h_before - 1.0).abs() < 1e-6 {
+                    h_before
+                } else {
+                    taken
+                },
+                order_after: bdf.order(),
+                h_after: bdf.state().h,
+            },
+            y,
             interpolate: &interpolate,
-        });
+        };
+        observe(&step);
         if let Some(end) = end {
-            let y = interpolate(to_s).ok_or("no solution at the end of the step")?;
+            let y = step.at(to_s).ok_or("no solution at the end of the step")?;
             let work = work(&bdf, &problem.eqn);
             return Ok(Arrival {
                 end,
@@ -205,11 +263,11 @@ fn run<Y: StiffSystem>(
     Err(format!("no end after {STEPS_MAX} steps"))
 }
 
-fn problem<'a, Y: StiffSystem>(
-    system: &'a Y,
+fn problem<'a>(
+    system: &'a dyn StiffSystem,
     start: &'a [f64],
     tolerances: &Tolerances,
-) -> Result<OdeSolverProblem<Equations<'a, Y>>, String> {
+) -> Result<OdeSolverProblem<Equations<'a>>, String> {
     let equations = Equations {
         system,
         start,
@@ -232,8 +290,8 @@ fn problem<'a, Y: StiffSystem>(
 }
 
 /// A consistent first state; `start` already satisfies the algebraic equations.
-fn first_state<Y: StiffSystem>(
-    problem: &OdeSolverProblem<Equations<'_, Y>>,
+fn first_state(
+    problem: &OdeSolverProblem<Equations<'_>>,
     duration_s: f64,
 ) -> Result<diffsol::BdfState<State>, String> {
     let mut state = diffsol::BdfState::<State>::new_without_initialise(problem)
@@ -244,10 +302,7 @@ fn first_state<Y: StiffSystem>(
     Ok(state)
 }
 
-fn work<Y: StiffSystem>(
-    bdf: &Bdf<'_, Equations<'_, Y>, NewtonSolver>,
-    equations: &Equations<'_, Y>,
-) -> Work {
+fn work(bdf: &Bdf<'_, Equations<'_>, NewtonSolver>, equations: &Equations<'_>) -> Work {
     let statistics = bdf.get_statistics();
     Work {
         steps: statistics.number_of_steps,
@@ -258,22 +313,22 @@ fn work<Y: StiffSystem>(
 }
 
 /// A [`StiffSystem`] in the shape that diffsol asks for.
-struct Equations<'s, Y> {
-    system: &'s Y,
+struct Equations<'s> {
+    system: &'s dyn StiffSystem,
     start: &'s [f64],
     context: NalgebraContext,
     jacobians: Cell<usize>,
 }
 
 /// diffsol asks for its operators one by one; each is a view of the same equations.
-struct RateOp<'a, 's, Y>(&'a Equations<'s, Y>);
-struct MassOp<'a, 's, Y>(&'a Equations<'s, Y>);
-struct EventOp<'a, 's, Y>(&'a Equations<'s, Y>);
-struct StartOp<'a, 's, Y>(&'a Equations<'s, Y>);
+struct RateOp<'a, 's>(&'a Equations<'s>);
+struct MassOp<'a, 's>(&'a Equations<'s>);
+struct EventOp<'a, 's>(&'a Equations<'s>);
+struct StartOp<'a, 's>(&'a Equations<'s>);
 
 macro_rules! operator {
     ($name:ty, $field:tt, $n_out:expr) => {
-        impl<Y: StiffSystem> Op for $name {
+        impl Op for $name {
             type T = f64;
             type V = State;
             type M = Matrix;
@@ -285,7 +340,7 @@ macro_rules! operator {
                 self.$field.system.n_unknowns()
             }
             fn nout(&self) -> usize {
-                let n_out: fn(&Y) -> usize = $n_out;
+                let n_out: fn(&dyn StiffSystem) -> usize = $n_out;
                 n_out(self.$field.system)
             }
             fn nparams(&self) -> usize {
@@ -295,7 +350,7 @@ macro_rules! operator {
     };
 }
 
-impl<Y: StiffSystem> Op for Equations<'_, Y> {
+impl Op for Equations<'_> {
     type T = f64;
     type V = State;
     type M = Matrix;
@@ -313,12 +368,12 @@ impl<Y: StiffSystem> Op for Equations<'_, Y> {
         0
     }
 }
-operator!(RateOp<'_, '_, Y>, 0, |system| system.n_unknowns());
-operator!(MassOp<'_, '_, Y>, 0, |system| system.n_unknowns());
-operator!(StartOp<'_, '_, Y>, 0, |system| system.n_unknowns());
-operator!(EventOp<'_, '_, Y>, 0, |_| 1);
+operator!(RateOp<'_, '_>, 0, |system| system.n_unknowns());
+operator!(MassOp<'_, '_>, 0, |system| system.n_unknowns());
+operator!(StartOp<'_, '_>, 0, |system| system.n_unknowns());
+operator!(EventOp<'_, '_>, 0, |_| 1);
 
-impl<Y: StiffSystem> NonLinearOp for RateOp<'_, '_, Y> {
+impl NonLinearOp for RateOp<'_, '_> {
     fn call_inplace(&self, y: &State, time_s: f64, rate: &mut State) {
         let system = self.0.system;
         system.rate(
@@ -329,7 +384,7 @@ impl<Y: StiffSystem> NonLinearOp for RateOp<'_, '_, Y> {
     }
 }
 
-impl<Y: StiffSystem> NonLinearOpJacobian for RateOp<'_, '_, Y> {
+impl NonLinearOpJacobian for RateOp<'_, '_> {
     fn jac_mul_inplace(&self, y: &State, time_s: f64, v: &State, product: &mut State) {
         let n = self.0.system.n_unknowns();
         let mut jacobian = Matrix::zeros(n, n, self.0.context);
@@ -346,7 +401,7 @@ impl<Y: StiffSystem> NonLinearOpJacobian for RateOp<'_, '_, Y> {
     }
 }
 
-impl<Y: StiffSystem> LinearOp for MassOp<'_, '_, Y> {
+impl LinearOp for MassOp<'_, '_> {
     fn gemv_inplace(&self, x: &State, _time_s: f64, beta: f64, y: &mut State) {
         let n_differential = self.0.system.n_unknowns() - self.0.system.n_algebraic();
         let values = y.inner_mut().as_mut_slice();
@@ -368,39 +423,39 @@ impl<Y: StiffSystem> LinearOp for MassOp<'_, '_, Y> {
     }
 }
 
-impl<Y: StiffSystem> NonLinearOp for EventOp<'_, '_, Y> {
+impl NonLinearOp for EventOp<'_, '_> {
     fn call_inplace(&self, y: &State, time_s: f64, value: &mut State) {
         let event = self.0.system.event(time_s, y.inner().as_slice());
         value.inner_mut().as_mut_slice()[0] = event;
     }
 }
 
-impl<Y: StiffSystem> ConstantOp for StartOp<'_, '_, Y> {
+impl ConstantOp for StartOp<'_, '_> {
     fn call_inplace(&self, _time_s: f64, y: &mut State) {
         y.inner_mut().as_mut_slice().copy_from_slice(self.0.start);
     }
 }
 
-impl<'a, 's, Y: StiffSystem> OdeEquationsRef<'a> for Equations<'s, Y> {
-    type Mass = MassOp<'a, 's, Y>;
-    type Rhs = RateOp<'a, 's, Y>;
-    type Root = EventOp<'a, 's, Y>;
-    type Init = StartOp<'a, 's, Y>;
+impl<'a, 's> OdeEquationsRef<'a> for Equations<'s> {
+    type Mass = MassOp<'a, 's>;
+    type Rhs = RateOp<'a, 's>;
+    type Root = EventOp<'a, 's>;
+    type Init = StartOp<'a, 's>;
     type Out = UnitCallable<Matrix>;
     type Reset = UnitCallable<Matrix>;
 }
 
-impl<'s, Y: StiffSystem> OdeEquations for Equations<'s, Y> {
-    fn rhs(&self) -> RateOp<'_, 's, Y> {
+impl<'s> OdeEquations for Equations<'s> {
+    fn rhs(&self) -> RateOp<'_, 's> {
         RateOp(self)
     }
-    fn mass(&self) -> Option<MassOp<'_, 's, Y>> {
+    fn mass(&self) -> Option<MassOp<'_, 's>> {
         (self.system.n_algebraic() > 0).then_some(MassOp(self))
     }
-    fn root(&self) -> Option<EventOp<'_, 's, Y>> {
+    fn root(&self) -> Option<EventOp<'_, 's>> {
         self.system.has_event().then_some(EventOp(self))
     }
-    fn init(&self) -> StartOp<'_, 's, Y> {
+    fn init(&self) -> StartOp<'_, 's> {
         StartOp(self)
     }
     fn set_params(&mut self, _parameters: &State) {}

@@ -4,17 +4,27 @@
 ///
 /// Signs are those of the cell: positive current discharges. A whole cell's record holds A, a record per geometric
 /// area A m⁻²; the unit is the caller's, and the analyses here do not depend on it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record<S = f64> {
     /// Time since the start of the record (s).
-    pub time_s: Vec<f64>,
+    pub time_s: Vec<S>,
     /// Terminal voltage (V).
-    pub voltage_v: Vec<f64>,
+    pub voltage_v: Vec<S>,
     /// Current, discharge positive (A or A m⁻²).
-    pub current: Vec<f64>,
+    pub current: Vec<S>,
 }
 
-impl Record {
+impl<S> Default for Record<S> {
+    fn default() -> Self {
+        Self {
+            time_s: Vec::new(),
+            voltage_v: Vec::new(),
+            current: Vec::new(),
+        }
+    }
+}
+
+impl<S> Record<S> {
     /// Number of points.
     pub fn len(&self) -> usize {
         self.time_s.len()
@@ -26,7 +36,7 @@ impl Record {
     }
 
     /// Appends a point.
-    pub fn push(&mut self, time_s: f64, voltage_v: f64, current: f64) {
+    pub fn push(&mut self, time_s: S, voltage_v: S, current: S) {
         self.time_s.push(time_s);
         self.voltage_v.push(voltage_v);
         self.current.push(current);
@@ -34,10 +44,10 @@ impl Record {
 }
 
 /// An impedance spectrum; both have the same length.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Spectrum {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spectrum<S = f64> {
     /// Frequencies (Hz).
     pub frequency_hz: Vec<f64>,
     /// Real part and imaginary part of Z (Ω).
-    pub impedance_ohm: Vec<(f64, f64)>,
+    pub impedance_ohm: Vec<(S, S)>,
 }

@@ -12,6 +12,7 @@ use super::Trajectory;
 use crate::mechanism::Law;
 use crate::mechanism::Mechanism;
 use crate::mechanism::Slot;
+use crate::numerics::scalar::Sensitive;
 use crate::protocol::Cycles;
 use crate::units::mah_per_g;
 
@@ -51,47 +52,50 @@ pub enum Jumping<'p> {
 
 /// What one simulated cycle gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CycleResult {
+pub struct CycleResult<S = f64> {
     /// Its number, counted from one.
     pub cycle: usize,
     /// Discharge capacity (mAh g⁻¹ of active element).
-    pub discharge_mah_g: f64,
+    pub discharge_mah_g: S,
     /// Charge capacity (mAh g⁻¹ of active element).
-    pub charge_mah_g: f64,
+    pub charge_mah_g: S,
 }
 
 /// What a run of cycles gave.
 #[derive(Clone, Debug)]
-pub struct CycleLog {
+pub struct CycleLog<S = f64> {
     /// The simulated cycles, in order; jumped ones are missing.
-    pub cycles: Vec<CycleResult>,
+    pub cycles: Vec<CycleResult<S>>,
     /// The first discharge and charge, if they were recorded.
-    pub first: Option<(Trajectory, Trajectory)>,
+    pub first: Option<Curves<S>>,
     /// The jumps that were made.
     pub plan: JumpPlan,
 }
 
-impl CycleLog {
+/// The discharge and the charge of one cycle.
+type Curves<S> = (Trajectory<S>, Trajectory<S>);
+
+impl<S: Sensitive> CycleLog<S> {
     /// Discharge capacity (mAh g⁻¹) of a cycle, if it was simulated.
-    pub fn discharge_mah_g(&self, cycle: usize) -> Option<f64> {
+    pub fn discharge_mah_g(&self, cycle: usize) -> Option<S> {
         let found = self.cycles.iter().find(|c| c.cycle == cycle);
         found.map(|c| c.discharge_mah_g)
     }
 }
 
 /// A state that accumulates: how much of the active element one unit of it holds, per geometric area.
-struct Sink {
+struct Sink<S> {
     index: usize,
-    active_per_area: f64,
+    active_per_area: S,
 }
 
-/// Slopes measured over one cycle.
-struct Slopes {
+/// What accumulates per cycle, measured over one.
+struct Trend<S> {
     cycle: usize,
-    per_cycle: Vec<f64>,
+    per_cycle: Vec<S>,
 }
 
-impl Simulation<'_> {
+impl<S: Sensitive> Simulation<'_, S> {
     /// Runs cycles.
     ///
     /// # Errors
@@ -100,14 +104,14 @@ impl Simulation<'_> {
         &mut self,
         cycles: &Cycles,
         jumping: Jumping<'_>,
-    ) -> Result<CycleLog, SimulationFailure> {
+    ) -> Result<CycleLog<S>, SimulationFailure> {
         let mut log = CycleLog {
             cycles: Vec::new(),
             first: None,
             plan: JumpPlan::default(),
         };
         let sinks = self.sinks();
-        let mut before_last: Option<Slopes> = None;
+        let mut before_last: Option<Trend<S>> = None;
         let mut is_settling = false;
         let mut cycle = 0;
         while cycle < cycles.count {
@@ -121,23 +125,23 @@ impl Simulation<'_> {
             if std::mem::take(&mut is_settling) {
                 continue;
             }
-            let slopes = self.slopes(cycle, &start, &sinks);
+            let trend = self.trend(cycle, &start, &sinks);
             let length = match jumping {
                 Jumping::Never => 0,
                 Jumping::Frozen(plan) => planned(plan, cycle),
                 Jumping::Adaptive => {
-                    self.jump_length(cycles, &slopes, before_last.is_none(), &sinks)
+                    self.jump_length(cycles, &trend, before_last.is_none(), &sinks)
                 }
             };
             let reserve = match jumping {
                 Jumping::Adaptive => RESERVE,
                 Jumping::Never | Jumping::Frozen(_) => 1.0,
             };
-            let pair = (&slopes, before_last.as_ref());
+            let pair = (&trend, before_last.as_ref());
             if length > 0 && self.jump((length, reserve), &start, pair, &sinks) {
                 log.plan.jumps.push((cycle, length));
                 cycle += length;
-                before_last = Some(slopes);
+                before_last = Some(trend);
                 is_settling = true;
             }
         }
@@ -148,14 +152,14 @@ impl Simulation<'_> {
         &mut self,
         cycle: usize,
         cycles: &Cycles,
-    ) -> Result<(CycleResult, Option<(Trajectory, Trajectory)>), SimulationFailure> {
-        let current = cycles.c_rate * self.cell.one_c_a_m2();
+    ) -> Result<(CycleResult<S>, Option<Curves<S>>), SimulationFailure> {
+        let current = self.cell.one_c_a_m2() * cycles.c_rate;
         let longest_s = cycles.time_factor * 3600.0 / cycles.c_rate;
         let is_recorded = cycles.is_recorded && cycle == 1;
-        let mut half = |current: f64, limit_v: f64| -> Result<(f64, Segment), SimulationFailure> {
+        let mut half = |current: S, limit_v: f64| -> Result<(S, Segment<S>), SimulationFailure> {
             let segment = self.galvanostatic(current, Some(limit_v), longest_s, is_recorded)?;
             let charge = self.specific_charge(current, segment.duration_s);
-            Ok((mah_per_g(charge), segment))
+            Ok((charge * mah_per_g(1.0), segment))
         };
         let (discharge_mah_g, discharge) = half(current, cycles.lower_v)?;
         let (charge_mah_g, charge) = half(-current, cycles.upper_v)?;
@@ -168,7 +172,7 @@ impl Simulation<'_> {
     }
 
     /// The states that only ever grow: films on the anode, and solids that decay forms and nothing consumes.
-    fn sinks(&self) -> Vec<Sink> {
+    fn sinks(&self) -> Vec<Sink<S>> {
         let layout = self.cell.layout();
         let mechanism = self.cell.mechanism();
         let mut sinks = Vec::new();
@@ -176,7 +180,7 @@ impl Simulation<'_> {
             if layout.left_foil.len() > 2 {
                 sinks.push(Sink {
                     index: layout.left_foil.start + 2 + i,
-                    active_per_area: active_atoms(mechanism, &film.name),
+                    active_per_area: S::constant(active_atoms(mechanism, &film.name)),
                 });
             }
         }
@@ -186,7 +190,7 @@ impl Simulation<'_> {
                 for volume in layout.porous_volumes() {
                     sinks.push(Sink {
                         index: layout.solid(volume, i),
-                        active_per_area: atoms * self.cell.width_m(volume),
+                        active_per_area: self.cell.width_m(volume) * atoms,
                     });
                 }
             }
@@ -194,40 +198,37 @@ impl Simulation<'_> {
         sinks
     }
 
-    fn slopes(&self, cycle: usize, start: &[f64], sinks: &[Sink]) -> Slopes {
-        let change = |sink: &Sink| self.state[sink.index] - start[sink.index];
-        Slopes {
+    fn trend(&self, cycle: usize, start: &[S], sinks: &[Sink<S>]) -> Trend<S> {
+        let change = |sink: &Sink<S>| self.state[sink.index] - start[sink.index];
+        Trend {
             cycle,
             per_cycle: sinks.iter().map(change).collect(),
         }
     }
 
+    /// How many cycles may be jumped over; decided by values alone.
     fn jump_length(
         &self,
         cycles: &Cycles,
-        slopes: &Slopes,
+        trend: &Trend<S>,
         is_first: bool,
-        sinks: &[Sink],
+        sinks: &[Sink<S>],
     ) -> usize {
-        let remaining = cycles.count.saturating_sub(FULL_AT_END + slopes.cycle);
-        if !cycles.may_jump || slopes.cycle < FULL_AT_START || remaining < JUMP_MIN {
+        let remaining = cycles.count.saturating_sub(FULL_AT_END + trend.cycle);
+        if !cycles.may_jump || trend.cycle < FULL_AT_START || remaining < JUMP_MIN {
             return 0;
         }
-        let lost = |values: &mut dyn Iterator<Item = f64>| -> f64 {
-            let parts = values.zip(sinks);
+        let lost = |amounts: &mut dyn Iterator<Item = S>| -> f64 {
+            let parts = amounts.zip(sinks);
             parts
-                .map(|(value, sink)| value * sink.active_per_area)
+                .map(|(amount, sink)| amount.value() * sink.active_per_area.value())
                 .sum()
         };
-        let per_cycle = lost(&mut slopes.per_cycle.iter().copied()).abs();
+        let per_cycle = lost(&mut trend.per_cycle.iter().copied()).abs();
         let gone = lost(&mut sinks.iter().map(|sink| self.state[sink.index]));
         let element = &self.cell.mechanism().fresh().active_element;
-        let all = self
-            .cell
-            .inventory(&self.state)
-            .get(element)
-            .copied()
-            .unwrap_or(0.0);
+        let inventory = self.cell.inventory(&self.state);
+        let all = inventory.get(element).map_or(0.0, |all| all.value());
         let longest = if is_first { FIRST_JUMP_MAX } else { JUMP_MAX };
         let by_loss = LOSS_MAX * (all - gone) / per_cycle.max(f64::MIN_POSITIVE);
         #[expect(
@@ -244,36 +245,35 @@ impl Simulation<'_> {
     fn jump(
         &mut self,
         (length, reserve): (usize, f64),
-        start: &[f64],
-        (slopes, earlier): (&Slopes, Option<&Slopes>),
-        sinks: &[Sink],
+        start: &[S],
+        (trend, earlier): (&Trend<S>, Option<&Trend<S>>),
+        sinks: &[Sink<S>],
     ) -> bool {
         let n = length as f64;
-        let growth = slopes.per_cycle.iter().enumerate().map(|(i, slope)| {
-            let bend = earlier.map_or(0.0, |earlier| {
-                let distance = (slopes.cycle - earlier.cycle) as f64;
-                (slope - earlier.per_cycle[i]) / distance * n * (n + 1.0) / 2.0
+        let growth = trend.per_cycle.iter().enumerate().map(|(i, slope)| {
+            let bend = earlier.map_or(S::constant(0.0), |earlier| {
+                let distance = (trend.cycle - earlier.cycle) as f64;
+                (*slope - earlier.per_cycle[i]) * (n * (n + 1.0) / (2.0 * distance))
             });
-            (n * slope + bend).max(0.0)
+            (*slope * n + bend).at_least(0.0)
         });
-        let growth: Vec<f64> = growth.collect();
-        let taken: f64 = growth
-            .iter()
-            .zip(sinks)
-            .map(|(amount, sink)| amount * sink.active_per_area)
-            .sum();
+        let growth: Vec<S> = growth.collect();
+        let mut taken = S::constant(0.0);
+        for (amount, sink) in growth.iter().zip(sinks) {
+            taken += *amount * sink.active_per_area;
+        }
         if !self.take_from_loaded(taken, reserve) {
             return false;
         }
         for (amount, sink) in growth.iter().zip(sinks) {
-            self.state[sink.index] += amount;
+            self.state[sink.index] += *amount;
         }
         self.decay_geometrically(start, n);
         true
     }
 
     /// Takes active element (mol m⁻²) from the loaded solid, volume by volume in proportion to what they hold.
-    fn take_from_loaded(&mut self, active_mol_m2: f64, reserve: f64) -> bool {
+    fn take_from_loaded(&mut self, active_mol_m2: S, reserve: f64) -> bool {
         let layout = self.cell.layout();
         let mechanism = self.cell.mechanism();
         let loaded = &mechanism.fresh().loaded;
@@ -281,45 +281,41 @@ impl Simulation<'_> {
             return false;
         };
         let atoms = active_atoms(mechanism, loaded);
-        let holdings: Vec<(usize, f64, f64)> = layout
-            .porous_volumes()
-            .map(|volume| {
-                let index = layout.solid(volume, solid);
-                let width = self.cell.width_m(volume);
-                (index, self.state[index].max(0.0), width * atoms)
-            })
-            .collect();
-        let held: f64 = holdings
-            .iter()
-            .map(|(_, amount, factor)| amount * factor)
-            .sum();
-        if held < reserve * active_mol_m2 {
+        let mut held = S::constant(0.0);
+        let mut holdings = Vec::new();
+        for volume in layout.porous_volumes() {
+            let index = layout.solid(volume, solid);
+            let amount = self.state[index].at_least(0.0);
+            held += amount * self.cell.width_m(volume) * atoms;
+            holdings.push((index, amount));
+        }
+        if held.value() < reserve * active_mol_m2.value() {
             return false;
         }
-        for (index, amount, _) in holdings {
+        for (index, amount) in holdings {
             self.state[index] -= amount * active_mol_m2 / held;
         }
         true
     }
 
     /// The barrier of the anode film and the dry fraction fall by the same factor every cycle.
-    fn decay_geometrically(&mut self, start: &[f64], n: f64) {
+    fn decay_geometrically(&mut self, start: &[S], n: f64) {
         let layout = self.cell.layout();
         if !layout.left_foil.is_empty() {
             let barrier = layout.left_foil.start + 1;
-            if self.state[barrier] > 1e-6 {
-                let factor = (self.state[barrier] / start[barrier]).max(0.0);
-                self.state[barrier] *= factor.powf(n);
+            if self.state[barrier].value() > 1e-6 {
+                let factor = (self.state[barrier] / start[barrier]).at_least(0.0);
+                self.state[barrier] = self.state[barrier] * factor.powf(n);
             }
         }
         if let Some(wetted) = layout.wetted {
-            let (dry, dry_before) = (1.0 - self.state[wetted], 1.0 - start[wetted]);
-            let factor = if dry_before > 1e-12 {
-                dry / dry_before
+            let (dry, dry_before) = (-self.state[wetted] + 1.0, -start[wetted] + 1.0);
+            let left = if dry_before.value() > 1e-12 {
+                dry * (dry / dry_before).powf(n)
             } else {
-                0.0
+                S::constant(0.0)
             };
-            self.state[wetted] = 1.0 - dry * factor.powf(n);
+            self.state[wetted] = -left + 1.0;
         }
     }
 }

@@ -4,22 +4,24 @@ use std::cell::RefCell;
 
 use crate::cell::Cell;
 use crate::numerics::bordered::BlockShape;
+use crate::numerics::scalar::Sensitive;
 use crate::numerics::stiff::StiffSystem;
+use crate::numerics::variation::VariedSystem;
 
 /// What is imposed on the cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Drive {
+pub(super) enum Drive<S> {
     /// A current density (A m⁻²), discharge positive.
     Current {
         /// Its value.
-        current_a_m2: f64,
+        current_a_m2: S,
         /// The voltage that ends the segment: reached from above on discharge, from below on charge.
         limit_v: Option<f64>,
     },
     /// A voltage that starts at a value and changes at a constant rate.
     Voltage {
         /// Voltage at the start (V).
-        start_v: f64,
+        start_v: S,
         /// Rate of change (V s⁻¹).
         rate_v_s: f64,
     },
@@ -27,15 +29,16 @@ pub(super) enum Drive {
 
 /// The cell and its drive. Under an imposed voltage the integrator carries the current as one more unknown, so that
 /// its Newton matrix keeps the bordered shape instead of filling up; the cell's own equations eliminate it.
-pub(super) struct DrivenCell<'c> {
-    cell: &'c Cell,
-    drive: Drive,
+pub(super) struct DrivenCell<'c, S> {
+    cell: &'c Cell<S>,
+    drive: Drive<S>,
     shape: BlockShape,
     scratch: RefCell<Vec<f64>>,
+    varied_scratch: RefCell<Vec<S>>,
 }
 
-impl<'c> DrivenCell<'c> {
-    pub(super) fn new(cell: &'c Cell, drive: Drive) -> Self {
+impl<'c, S: Sensitive> DrivenCell<'c, S> {
+    pub(super) fn new(cell: &'c Cell<S>, drive: Drive<S>) -> Self {
         let layout = cell.layout();
         let n_border = usize::from(layout.wetted.is_some());
         let shape = match drive {
@@ -47,29 +50,30 @@ impl<'c> DrivenCell<'c> {
             drive,
             shape,
             scratch: RefCell::new(vec![0.0; layout.n_states]),
+            varied_scratch: RefCell::new(vec![S::constant(0.0); layout.n_states]),
         }
     }
 
     /// Voltage and current density at a state of the integrator.
-    pub(super) fn terminal(&self, time_s: f64, y: &[f64]) -> (f64, f64) {
+    pub(super) fn terminal(&self, time_s: S, y: &[S]) -> (S, S) {
         match self.drive {
             Drive::Current { current_a_m2, .. } => {
-                let mut scratch = self.scratch.borrow_mut();
+                let mut scratch = self.varied_scratch.borrow_mut();
                 (self.cell.rate(y, current_a_m2, &mut scratch), current_a_m2)
             }
             Drive::Voltage { .. } => (self.imposed_v(time_s), y[self.cell.layout().n_states]),
         }
     }
 
-    fn imposed_v(&self, time_s: f64) -> f64 {
+    fn imposed_v(&self, time_s: S) -> S {
         match self.drive {
-            Drive::Voltage { start_v, rate_v_s } => start_v + rate_v_s * time_s,
-            Drive::Current { .. } => f64::NAN,
+            Drive::Voltage { start_v, rate_v_s } => start_v + time_s * rate_v_s,
+            Drive::Current { .. } => S::constant(f64::NAN),
         }
     }
 }
 
-impl StiffSystem for DrivenCell<'_> {
+impl<S: Sensitive> StiffSystem for DrivenCell<'_, S> {
     fn n_unknowns(&self) -> usize {
         self.cell.layout().n_states + self.n_algebraic()
     }
@@ -84,12 +88,12 @@ impl StiffSystem for DrivenCell<'_> {
     fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]) {
         match self.drive {
             Drive::Current { current_a_m2, .. } => {
-                self.cell.rate(y, current_a_m2, rate);
+                self.cell.plain_rate(y, current_a_m2.value(), rate);
             }
             Drive::Voltage { .. } => {
                 let n = self.cell.layout().n_states;
-                let voltage = self.cell.rate(&y[..n], y[n], &mut rate[..n]);
-                rate[n] = voltage - self.imposed_v(time_s);
+                let voltage = self.cell.plain_rate(&y[..n], y[n], &mut rate[..n]);
+                rate[n] = voltage - self.imposed_v(S::constant(time_s)).value();
             }
         }
     }
@@ -98,18 +102,21 @@ impl StiffSystem for DrivenCell<'_> {
         let n = self.cell.layout().n_states;
         match self.drive {
             Drive::Current { current_a_m2, .. } => {
-                self.cell.jacobian(y, current_a_m2, n, jacobian);
+                self.cell.jacobian(y, current_a_m2.value(), n, jacobian);
             }
             Drive::Voltage { .. } => self.cell.jacobian(&y[..n], y[n], n + 1, jacobian),
         }
     }
 
-    fn event(&self, time_s: f64, y: &[f64]) -> f64 {
+    fn event(&self, _time_s: f64, y: &[f64]) -> f64 {
         match self.drive {
             Drive::Current {
+                current_a_m2,
                 limit_v: Some(limit_v),
-                ..
-            } => self.terminal(time_s, y).0 - limit_v,
+            } => {
+                let mut scratch = self.scratch.borrow_mut();
+                self.cell.plain_rate(y, current_a_m2.value(), &mut scratch) - limit_v
+            }
             _ => 1.0,
         }
     }
@@ -126,5 +133,30 @@ impl StiffSystem for DrivenCell<'_> {
 
     fn shape(&self) -> &BlockShape {
         &self.shape
+    }
+}
+
+impl<S: Sensitive> VariedSystem<S> for DrivenCell<'_, S> {
+    fn varied_rate(&self, time_s: f64, y: &[S], rate: &mut [S]) {
+        match self.drive {
+            Drive::Current { current_a_m2, .. } => {
+                self.cell.rate(y, current_a_m2, rate);
+            }
+            Drive::Voltage { .. } => {
+                let n = self.cell.layout().n_states;
+                let voltage = self.cell.rate(&y[..n], y[n], &mut rate[..n]);
+                rate[n] = voltage - self.imposed_v(S::constant(time_s));
+            }
+        }
+    }
+
+    fn varied_event(&self, time_s: f64, y: &[S]) -> S {
+        match self.drive {
+            Drive::Current {
+                limit_v: Some(limit_v),
+                ..
+            } => self.terminal(S::constant(time_s), y).0 - limit_v,
+            _ => S::constant(1.0),
+        }
     }
 }

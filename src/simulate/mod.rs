@@ -1,4 +1,7 @@
 //! Simulation: a cell is carried through rests, charges, sweeps and holds; its impedance follows by linearisation.
+//!
+//! Everything is written for a scalar that may carry sensitivities: with dual numbers as parameter values, every
+//! duration, capacity and curve comes with its derivatives, through cut-offs, jumps over cycles and the linearisation.
 
 mod cycling;
 mod drive;
@@ -9,12 +12,13 @@ use ndarray::Array2;
 use thiserror::Error;
 
 use crate::cell::Cell;
-use crate::numerics::stiff::Arrival;
+use crate::numerics::scalar::Sensitive;
 use crate::numerics::stiff::End;
-use crate::numerics::stiff::StepView;
 use crate::numerics::stiff::Tolerances;
 use crate::numerics::stiff::Work;
-use crate::numerics::stiff::integrate;
+use crate::numerics::variation::VariedArrival;
+use crate::numerics::variation::VariedStep;
+use crate::numerics::variation::integrate_varied;
 use crate::record::Record;
 pub use cycling::CycleLog;
 pub use cycling::CycleResult;
@@ -70,37 +74,37 @@ pub struct SimulationFailure {
 
 /// What a segment left behind.
 #[derive(Clone, Debug)]
-pub struct Segment {
+pub struct Segment<S = f64> {
     /// Why it ended.
     pub end: End,
     /// How long it took (s).
-    pub duration_s: f64,
+    pub duration_s: S,
     /// Voltage and current density over the time of the segment, if it was recorded.
-    pub record: Option<Trajectory>,
+    pub record: Option<Trajectory<S>>,
 }
 
 /// A recorded segment: terminal quantities and all states.
 #[derive(Clone, Debug)]
-pub struct Trajectory {
+pub struct Trajectory<S = f64> {
     /// Voltage (V) and current density (A m⁻²) over the time of the segment.
-    pub record: Record,
+    pub record: Record<S>,
     /// States, `n_times × n_states`.
-    pub states: Array2<f64>,
+    pub states: Array2<S>,
 }
 
 /// A cell on its way through a protocol.
 #[derive(Clone, Debug)]
-pub struct Simulation<'c> {
-    cell: &'c Cell,
+pub struct Simulation<'c, S = f64> {
+    cell: &'c Cell<S>,
     tolerances: Tolerances,
-    state: Vec<f64>,
+    state: Vec<S>,
     time_s: f64,
     work: Work,
 }
 
-impl<'c> Simulation<'c> {
+impl<'c, S: Sensitive> Simulation<'c, S> {
     /// A cell at a state, its clock at zero.
-    pub fn new(cell: &'c Cell, accuracy: Accuracy, state: Vec<f64>) -> Self {
+    pub fn new(cell: &'c Cell<S>, accuracy: Accuracy, state: Vec<S>) -> Self {
         let absolute = cell.absolute_tolerances().into_iter();
         Self {
             cell,
@@ -115,17 +119,17 @@ impl<'c> Simulation<'c> {
     }
 
     /// The cell.
-    pub fn cell(&self) -> &'c Cell {
+    pub fn cell(&self) -> &'c Cell<S> {
         self.cell
     }
 
     /// The present state.
-    pub fn state(&self) -> &[f64] {
+    pub fn state(&self) -> &[S] {
         &self.state
     }
 
     /// The present state, to be changed between segments.
-    pub fn state_mut(&mut self) -> &mut [f64] {
+    pub fn state_mut(&mut self) -> &mut [S] {
         &mut self.state
     }
 
@@ -140,8 +144,8 @@ impl<'c> Simulation<'c> {
     }
 
     /// Open-circuit voltage (V).
-    pub fn open_circuit_v(&self) -> f64 {
-        self.cell.terminal_voltage_v(&self.state, 0.0)
+    pub fn open_circuit_v(&self) -> S {
+        self.cell.terminal_voltage_v(&self.state, S::constant(0.0))
     }
 
     /// No current for a while.
@@ -150,10 +154,11 @@ impl<'c> Simulation<'c> {
     /// [`SimulationFailure`] if the equations could not be solved.
     pub fn rest(&mut self, duration_s: f64) -> Result<(), SimulationFailure> {
         let drive = Drive::Current {
-            current_a_m2: 0.0,
+            current_a_m2: S::constant(0.0),
             limit_v: None,
         };
-        self.segment("rest", drive, duration_s, false).map(|_| ())
+        self.segment("rest", drive, S::constant(duration_s), false)
+            .map(|_| ())
     }
 
     /// A constant current density (A m⁻², discharge positive) until the voltage limit or the longest time.
@@ -162,29 +167,30 @@ impl<'c> Simulation<'c> {
     /// [`SimulationFailure`] if the equations could not be solved.
     pub fn galvanostatic(
         &mut self,
-        current_a_m2: f64,
+        current_a_m2: S,
         limit_v: Option<f64>,
         duration_s: f64,
         is_recorded: bool,
-    ) -> Result<Segment, SimulationFailure> {
-        let is_discharge = current_a_m2 > 0.0;
+    ) -> Result<Segment<S>, SimulationFailure> {
+        let is_discharge = current_a_m2.value() > 0.0;
         let during = if is_discharge { "discharge" } else { "charge" };
         let drive = Drive::Current {
             current_a_m2,
             limit_v,
         };
         if let Some(limit_v) = limit_v {
-            let beyond = self.cell.terminal_voltage_v(&self.state, current_a_m2) - limit_v;
+            let voltage = self.cell.terminal_voltage_v(&self.state, current_a_m2);
+            let beyond = voltage.value() - limit_v;
             if (is_discharge && beyond <= 0.0) || (!is_discharge && beyond >= 0.0) {
                 let record = is_recorded.then(|| self.point(drive));
                 return Ok(Segment {
                     end: End::Event,
-                    duration_s: 0.0,
+                    duration_s: S::constant(0.0),
                     record,
                 });
             }
         }
-        self.segment(during, drive, duration_s, is_recorded)
+        self.segment(during, drive, S::constant(duration_s), is_recorded)
     }
 
     /// A voltage ramp at a rate (V s⁻¹, positive), recorded.
@@ -193,15 +199,16 @@ impl<'c> Simulation<'c> {
     /// [`SimulationFailure`] if the equations could not be solved.
     pub fn sweep(
         &mut self,
-        from_v: f64,
+        from_v: S,
         to_v: f64,
         rate_v_s: f64,
-    ) -> Result<Trajectory, SimulationFailure> {
+    ) -> Result<Trajectory<S>, SimulationFailure> {
+        let rate_v_s = rate_v_s * (to_v - from_v.value()).signum();
         let drive = Drive::Voltage {
             start_v: from_v,
-            rate_v_s: rate_v_s * (to_v - from_v).signum(),
+            rate_v_s,
         };
-        let duration_s = (to_v - from_v).abs() / rate_v_s;
+        let duration_s = (-from_v + to_v) / rate_v_s;
         let segment = self.segment("voltage sweep", drive, duration_s, true)?;
         Ok(segment.record.unwrap_or_else(|| self.point(drive)))
     }
@@ -214,56 +221,67 @@ impl<'c> Simulation<'c> {
         &mut self,
         voltage_v: f64,
         duration_s: f64,
-    ) -> Result<Trajectory, SimulationFailure> {
+    ) -> Result<Trajectory<S>, SimulationFailure> {
         let drive = Drive::Voltage {
-            start_v: voltage_v,
+            start_v: S::constant(voltage_v),
             rate_v_s: 0.0,
         };
+        let duration_s = S::constant(duration_s);
         let segment = self.segment("potentiostatic hold", drive, duration_s, true)?;
         Ok(segment.record.unwrap_or_else(|| self.point(drive)))
     }
 
     /// Specific charge (C kg⁻¹ of active element) that a current density (A m⁻²) passes in a time (s).
-    pub fn specific_charge(&self, current_a_m2: f64, duration_s: f64) -> f64 {
+    pub fn specific_charge(&self, current_a_m2: S, duration_s: S) -> S {
         current_a_m2.abs() * duration_s / self.cell.loading_kg_m2()
     }
 
-    fn point(&self, drive: Drive) -> Trajectory {
+    /// The present state as a record of one point.
+    fn point(&self, drive: Drive<S>) -> Trajectory<S> {
         let system = DrivenCell::new(self.cell, drive);
         let mut recorder = Recorder::new(self.cell.layout().n_states);
-        recorder.push(&system, 0.0, &self.state);
+        let start = self.start(drive);
+        recorder.push(&system, S::constant(0.0), &start);
         recorder.finish()
+    }
+
+    /// The unknowns of the integrator: the state, and the current if the voltage is imposed.
+    fn start(&self, drive: Drive<S>) -> Vec<S> {
+        let mut start = self.state.clone();
+        if let Drive::Voltage { start_v, .. } = drive {
+            start.push(self.cell.current_a_m2(&self.state, start_v));
+        }
+        start
     }
 
     fn segment(
         &mut self,
         during: &str,
-        drive: Drive,
-        duration_s: f64,
+        drive: Drive<S>,
+        duration_s: S,
         is_recorded: bool,
-    ) -> Result<Segment, SimulationFailure> {
+    ) -> Result<Segment<S>, SimulationFailure> {
         let n = self.cell.layout().n_states;
         let system = DrivenCell::new(self.cell, drive);
-        let mut start = self.state.clone();
+        let start = self.start(drive);
         let mut tolerances = self.tolerances.clone();
         if is_recorded {
             tolerances.tighten(RECORDED_TIGHTER);
         }
-        if let Drive::Voltage { start_v, .. } = drive {
-            start.push(self.cell.current_a_m2(&self.state, start_v));
+        if start.len() > n {
             tolerances.absolute.push(CURRENT_TOLERANCE_A_M2);
         }
         let mut recorder = is_recorded.then(|| Recorder::new(n));
         if let Some(recorder) = &mut recorder {
-            recorder.push(&system, 0.0, &start);
+            recorder.push(&system, S::constant(0.0), &start);
         }
-        let mut observe = |step: &StepView<'_>| {
+        let mut observe = |step: &VariedStep<'_, S>| {
             if let Some(recorder) = &mut recorder {
                 recorder.step(&system, step);
             }
         };
-        let result = integrate(&system, &start, duration_s, &tolerances, &mut observe);
-        let Arrival {
+        let result = integrate_varied(&system, &start, duration_s, &tolerances, &mut observe);
+        let VariedArrival {
             end,
             time_s,
             y,
@@ -272,10 +290,10 @@ impl<'c> Simulation<'c> {
             during: during.to_owned(),
             time_s: self.time_s + failure.time_s,
             reason: failure.reason,
-            parameters: self.cell.values().to_vec(),
+            parameters: self.cell.plain_values(),
         })?;
         self.state.copy_from_slice(&y[..n]);
-        self.time_s += time_s;
+        self.time_s += time_s.value();
         self.work.steps += work.steps;
         self.work.jacobians += work.jacobians;
         self.work.iterations += work.iterations;
@@ -289,13 +307,13 @@ impl<'c> Simulation<'c> {
 }
 
 /// Collects points of a segment.
-struct Recorder {
-    record: Record,
-    states: Vec<f64>,
+struct Recorder<S> {
+    record: Record<S>,
+    states: Vec<S>,
     n_states: usize,
 }
 
-impl Recorder {
+impl<S: Sensitive> Recorder<S> {
     fn new(n_states: usize) -> Self {
         Self {
             record: Record::default(),
@@ -304,23 +322,22 @@ impl Recorder {
         }
     }
 
-    fn push(&mut self, system: &DrivenCell<'_>, time_s: f64, y: &[f64]) {
+    fn push(&mut self, system: &DrivenCell<'_, S>, time_s: S, y: &[S]) {
         let (voltage, current) = system.terminal(time_s, y);
         self.record.push(time_s, voltage, current);
         self.states.extend_from_slice(&y[..self.n_states]);
     }
 
-    fn step(&mut self, system: &DrivenCell<'_>, step: &StepView<'_>) {
+    fn step(&mut self, system: &DrivenCell<'_, S>, step: &VariedStep<'_, S>) {
         for i in 1..=POINTS_PER_STEP {
             let share = i as f64 / POINTS_PER_STEP as f64;
-            let time_s = step.from_s + share * (step.to_s - step.from_s);
-            if let Some(y) = step.at(time_s) {
+            if let Some((time_s, y)) = step.at(share) {
                 self.push(system, time_s, &y);
             }
         }
     }
 
-    fn finish(self) -> Trajectory {
+    fn finish(self) -> Trajectory<S> {
         let shape = (self.record.len(), self.n_states);
         Trajectory {
             states: Array2::from_shape_vec(shape, self.states)

@@ -9,6 +9,7 @@ use super::SimulationFailure;
 use super::Trajectory;
 use crate::cell::Cell;
 use crate::cell::Design;
+use crate::numerics::scalar::Sensitive;
 use crate::protocol::Protocol;
 use crate::protocol::Start;
 use crate::protocol::Step;
@@ -38,26 +39,26 @@ impl Mesh {
 
 /// What one step of a protocol gave.
 #[derive(Clone, Debug)]
-pub enum StepOutcome {
+pub enum StepOutcome<S = f64> {
     /// Nothing that is kept.
     Done,
     /// Cycles.
-    Cycles(CycleLog),
+    Cycles(CycleLog<S>),
     /// One recorded segment.
-    Segment(Trajectory),
+    Segment(Trajectory<S>),
     /// The ramps of a sweep, one per vertex.
-    Sweep(Vec<Trajectory>),
+    Sweep(Vec<Trajectory<S>>),
     /// An impedance spectrum.
-    Spectrum(Spectrum),
+    Spectrum(Spectrum<S>),
 }
 
 /// What a protocol gave.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct Outcome<S = f64> {
     /// One entry per step.
-    pub steps: Vec<StepOutcome>,
+    pub steps: Vec<StepOutcome<S>>,
     /// The state after each step.
-    pub states: Vec<Vec<f64>>,
+    pub states: Vec<Vec<S>>,
     /// The jumps of each step, to be frozen.
     pub plans: Vec<JumpPlan>,
 }
@@ -66,12 +67,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`SimulationFailure`] with the protocol's name, if the equations could not be solved.
-pub fn run(
-    cell: &Cell,
+pub fn run<S: Sensitive>(
+    cell: &Cell<S>,
     protocol: &Protocol,
     accuracy: Accuracy,
     frozen: Option<&[JumpPlan]>,
-) -> Result<Outcome, SimulationFailure> {
+) -> Result<Outcome<S>, SimulationFailure> {
     let start = match &protocol.start {
         Start::Fresh => cell.fresh_state(),
         Start::Catholyte(catholyte) | Start::Symmetric(catholyte) => {
@@ -104,11 +105,11 @@ pub fn run(
     Ok(outcome)
 }
 
-fn run_step(
-    simulation: &mut Simulation<'_>,
+fn run_step<S: Sensitive>(
+    simulation: &mut Simulation<'_, S>,
     step: &Step,
     jumping: Jumping<'_>,
-) -> Result<StepOutcome, SimulationFailure> {
+) -> Result<StepOutcome<S>, SimulationFailure> {
     match step {
         Step::Rest { duration_s } => {
             simulation.rest(*duration_s)?;
@@ -125,7 +126,7 @@ fn run_step(
             limit_v,
             duration_s,
         } => {
-            let current = c_rate * simulation.cell().one_c_a_m2();
+            let current = simulation.cell().one_c_a_m2() * *c_rate;
             let segment = simulation.galvanostatic(current, *limit_v, *duration_s, true)?;
             Ok(segment
                 .record
@@ -139,7 +140,7 @@ fn run_step(
             let mut ramps = Vec::new();
             for to_v in vertices_v {
                 ramps.push(simulation.sweep(from_v, *to_v, *rate_v_s)?);
-                from_v = *to_v;
+                from_v = S::constant(*to_v);
             }
             Ok(StepOutcome::Sweep(ramps))
         }
@@ -150,7 +151,7 @@ fn run_step(
             .hold(*voltage_v, *duration_s)
             .map(StepOutcome::Segment),
         Step::Impedance { frequencies_hz } => Ok(StepOutcome::Spectrum(
-            simulation.impedance(frequencies_hz, 0.0),
+            simulation.impedance(frequencies_hz, S::constant(0.0)),
         )),
     }
 }

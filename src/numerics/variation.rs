@@ -1,0 +1,352 @@
+//! Sensitivities of a stiff system: the linear variational equations, carried along the integrator's own steps.
+//!
+//! With y' = f(t, y, p), the sensitivities s = ∂y/∂p obey s' = ∂f/∂y s + ∂f/∂p. The same formula that took a step of y
+//! takes one of s, which gives the derivative of what was computed, step sizes and orders held fixed: one
+//! factorisation a step, shared by all parameters, and no iteration. At an event and at a moving end time the
+//! derivative of that time is part of the result.
+//!
+//! The formula is the numerical differentiation formula of Shampine & Reichelt, The MATLAB ODE suite, SIAM J. Sci.
+//! Comput. 18 (1997) 1–22, in backward differences with quasi-constant steps, as diffsol's BDF takes it.
+
+use super::bordered::BorderedLu;
+use super::scalar::Sensitive;
+use super::scalar::Slopes;
+use super::scalar::constants;
+use super::scalar::values;
+use super::stiff::End;
+use super::stiff::Formula;
+use super::stiff::StepView;
+use super::stiff::StiffFailure;
+use super::stiff::StiffSystem;
+use super::stiff::Tolerances;
+use super::stiff::Work;
+use super::stiff::integrate;
+
+const ORDER_MAX: usize = 5;
+/// Backward differences that are kept: those of the highest order, and two above for a change of order.
+const DIFFERENCES: usize = ORDER_MAX + 3;
+/// κ of each order, Shampine & Reichelt table 1.
+const KAPPA: [f64; ORDER_MAX + 1] = [0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0];
+
+/// A stiff system whose right-hand side and event also depend on quantities that derivatives are wanted for.
+pub trait VariedSystem<S>: StiffSystem {
+    /// Writes f(t, y) into `rate`, with the derivatives that `y` and the system's own parameters carry.
+    fn varied_rate(&self, time_s: f64, y: &[S], rate: &mut [S]);
+    /// The event function with these derivatives.
+    fn varied_event(&self, time_s: f64, y: &[S]) -> S;
+}
+
+/// Where an integration ended, with derivatives.
+#[derive(Clone, Debug)]
+pub struct VariedArrival<S> {
+    /// Why it ended.
+    pub end: End,
+    /// When (s), counted from the start of this integration.
+    pub time_s: S,
+    /// The unknowns there; their derivatives include what the end's own motion adds.
+    pub y: Vec<S>,
+    /// The work it took.
+    pub work: Work,
+}
+
+/// One accepted step with sensitivities.
+pub struct VariedStep<'a, S: Sensitive> {
+    view: &'a StepView<'a>,
+    variation: &'a Variation<S>,
+    arrival: Option<&'a (S, Vec<S>)>,
+}
+
+impl<S: Sensitive> VariedStep<'_, S> {
+    /// The time (s) at a share of the step, 0 to 1, and the unknowns there.
+    pub fn at(&self, share: f64) -> Option<(S, Vec<S>)> {
+        if let (Some(arrival), true) = (self.arrival, share >= 1.0) {
+            return Some(arrival.clone());
+        }
+        let time_s = self.view.from_s + share * (self.view.to_s - self.view.from_s);
+        let y = self.variation.join(&self.view.at(time_s)?, time_s);
+        Some((S::constant(time_s), y))
+    }
+}
+
+/// Integrates `system` from `start` at time zero to `duration_s` or to its event, and shows every step.
+///
+/// # Errors
+/// As for [`integrate`], or if the sensitivities could not be carried on.
+pub fn integrate_varied<S: Sensitive>(
+    system: &dyn VariedSystem<S>,
+    start: &[S],
+    duration_s: S,
+    tolerances: &Tolerances,
+    observe: &mut dyn FnMut(&VariedStep<'_, S>),
+) -> Result<VariedArrival<S>, StiffFailure> {
+    let mut variation = Variation::new(system, start);
+    let mut arrival = (S::constant(0.0), start.to_vec());
+    let mut lost_at = None;
+    let mut follow = |view: &StepView<'_>| {
+        let is_lost = !variation.advance(system, view);
+        if is_lost && lost_at.is_none() {
+            lost_at = Some(view.to_s);
+        }
+        if let Some(end) = view.end {
+            let reached = variation.arrive(system, view, (end, duration_s));
+            arrival = reached.unwrap_or_else(|| (S::constant(f64::NAN), start.to_vec()));
+        }
+        observe(&VariedStep {
+            view,
+            variation: &variation,
+            arrival: view.end.map(|_| &arrival),
+        });
+    };
+    let plain = integrate(
+        system,
+        &values(start),
+        duration_s.value(),
+        tolerances,
+        &mut follow,
+    )?;
+    if let Some(time_s) = lost_at {
+        return Err(StiffFailure {
+            time_s,
+            reason: "the matrix of the sensitivities is singular".to_owned(),
+        });
+    }
+    let (time_s, y) = arrival;
+    Ok(VariedArrival {
+        end: plain.end,
+        time_s,
+        y,
+        work: plain.work,
+    })
+}
+
+/// The sensitivities along a solution.
+struct Variation<S: Sensitive> {
+    /// Sensitivities at the start, until the first step is taken.
+    start: Option<Vec<S>>,
+    /// Backward differences of the sensitivities by order, `n_unknowns` each.
+    differences: [Vec<S::Slopes>; DIFFERENCES],
+    /// The step that they stand at the end of.
+    formula: Option<Formula>,
+    lu: BorderedLu<f64>,
+    matrix: Vec<f64>,
+    rate: Vec<S>,
+    solution: Vec<S::Slopes>,
+}
+
+impl<S: Sensitive> Variation<S> {
+    fn new(system: &dyn VariedSystem<S>, start: &[S]) -> Self {
+        let n = if S::Slopes::COUNT == 0 {
+            0
+        } else {
+            start.len()
+        };
+        Self {
+            start: (n > 0).then(|| start.to_vec()),
+            differences: std::array::from_fn(|_| vec![S::Slopes::ZERO; n]),
+            formula: None,
+            lu: BorderedLu::new(system.shape()),
+            matrix: vec![0.0; n * n],
+            rate: vec![S::constant(0.0); n],
+            solution: vec![S::Slopes::ZERO; n],
+        }
+    }
+
+    /// Follows one step; `false` if its matrix is singular.
+    fn advance(&mut self, system: &dyn VariedSystem<S>, view: &StepView<'_>) -> bool {
+        if S::Slopes::COUNT == 0 {
+            return true;
+        }
+        let formula = view.formula;
+        if let Some(start) = self.start.take() {
+            system.varied_rate(0.0, &start, &mut self.rate);
+            for (i, (y, rate)) in start.iter().zip(&self.rate).enumerate() {
+                self.differences[0][i] = y.slopes();
+                self.differences[1][i] = rate.slopes().times(formula.h_before);
+            }
+        }
+        self.rescale(formula.order, formula.h / formula.h_before);
+        let is_solved = self.solve(system, &formula, view.y);
+        self.update(formula.order);
+        self.rescale(formula.order_after, formula.h_after / formula.h);
+        self.formula = Some(formula);
+        is_solved
+    }
+
+    /// Solves (M − c ∂f/∂y) s = M (s⁰ − ψ) + c ∂f/∂p at the end of a step.
+    fn solve(&mut self, system: &dyn VariedSystem<S>, formula: &Formula, y: &[f64]) -> bool {
+        let n = self.solution.len();
+        let n_differential = n - system.n_algebraic();
+        let (weights, c) = coefficients(formula);
+        self.matrix.fill(0.0);
+        system.jacobian(formula.end_s, y, &mut self.matrix);
+        for entry in &mut self.matrix {
+            *entry *= -c;
+        }
+        for i in 0..n_differential {
+            self.matrix[i * n + i] += 1.0;
+        }
+        self.lu.factorise(&self.matrix);
+        system.varied_rate(formula.end_s, &constants(y), &mut self.rate);
+        for (i, (sum, rate)) in self.solution.iter_mut().zip(&self.rate).enumerate() {
+            *sum = rate.slopes().times(c);
+            if i < n_differential {
+                for (weight, column) in weights.iter().zip(&self.differences) {
+                    sum.add_multiple(*weight, &column[i]);
+                }
+            }
+        }
+        self.lu.solve_many(&mut self.solution)
+    }
+
+    /// Enters the solution of a step into the differences.
+    fn update(&mut self, order: usize) {
+        for (i, solution) in self.solution.iter().enumerate() {
+            let mut correction = *solution;
+            for column in &self.differences[..=order] {
+                correction.add_multiple(-1.0, &column[i]);
+            }
+            let mut highest = correction;
+            highest.add_multiple(-1.0, &self.differences[order + 1][i]);
+            self.differences[order + 2][i] = highest;
+            self.differences[order + 1][i] = correction;
+            for j in (0..=order).rev() {
+                let above = self.differences[j + 1][i];
+                self.differences[j][i].add_multiple(1.0, &above);
+            }
+        }
+    }
+
+    /// Scales the differences to another step size.
+    fn rescale(&mut self, order: usize, factor: f64) {
+        if (factor - 1.0).abs() < f64::EPSILON {
+            return;
+        }
+        let transform = transform(order, factor);
+        for i in 0..self.solution.len() {
+            let old: [S::Slopes; ORDER_MAX + 1] = std::array::from_fn(|j| self.differences[j][i]);
+            for (j, column) in self.differences[..=order].iter_mut().enumerate() {
+                let mut sum = S::Slopes::ZERO;
+                for (k, old) in old[..=order].iter().enumerate() {
+                    sum.add_multiple(transform[k][j], old);
+                }
+                column[i] = sum;
+            }
+        }
+    }
+
+    /// The unknowns with their sensitivities at a time inside the last step.
+    fn join(&self, y: &[f64], time_s: f64) -> Vec<S> {
+        let Some(formula) = &self.formula else {
+            return constants(y);
+        };
+        let weights = interpolation_weights(formula, time_s);
+        let unknowns = y.iter().enumerate();
+        unknowns
+            .map(|(i, y)| {
+                let mut slopes = S::Slopes::ZERO;
+                for (weight, column) in weights.iter().zip(&self.differences) {
+                    slopes.add_multiple(*weight, &column[i]);
+                }
+                S::from_parts(*y, slopes)
+            })
+            .collect()
+    }
+
+    /// The end of an integration: its time and the unknowns, with what the motion of that time adds.
+    fn arrive(
+        &self,
+        system: &dyn VariedSystem<S>,
+        view: &StepView<'_>,
+        (end, duration_s): (End, S),
+    ) -> Option<(S, Vec<S>)> {
+        let time_s = view.to_s;
+        let y = self.join(&view.at(time_s)?, time_s);
+        if S::Slopes::COUNT == 0 {
+            return Some((S::constant(time_s), y));
+        }
+        let speed = view.slope_at(time_s)?;
+        let motion = match end {
+            End::Time => duration_s.slopes(),
+            End::Event => {
+                let event = system.varied_event(time_s, &y).slopes();
+                event.times(-1.0 / event_speed(system, time_s, (&y, &speed)))
+            }
+        };
+        let moved = y.iter().zip(&speed).map(|(y, speed)| {
+            let mut slopes = y.slopes();
+            slopes.add_multiple(*speed, &motion);
+            S::from_parts(y.value(), slopes)
+        });
+        Some((S::from_parts(time_s, motion), moved.collect()))
+    }
+}
+
+/// How fast the event function changes along the solution: its derivative along dy/dt, by one direction of the
+/// scalar; what the system's own parameters contribute to that direction is taken off.
+fn event_speed<S: Sensitive>(
+    system: &dyn VariedSystem<S>,
+    time_s: f64,
+    (y, speed): (&[S], &[f64]),
+) -> f64 {
+    let along = |factor: f64| {
+        let pairs = y.iter().zip(speed);
+        let moving: Vec<S> = pairs
+            .map(|(y, speed)| S::from_parts(y.value(), S::Slopes::unit(0).times(factor * speed)))
+            .collect();
+        system.varied_event(time_s, &moving).slopes().along(0)
+    };
+    along(1.0) - along(0.0)
+}
+
+/// Weights of the differences in s⁰ − ψ, and the coefficient c of f, of one step.
+fn coefficients(formula: &Formula) -> ([f64; ORDER_MAX + 1], f64) {
+    let mut gamma = [0.0; ORDER_MAX + 1];
+    for j in 1..=ORDER_MAX {
+        gamma[j] = gamma[j - 1] + 1.0 / j as f64;
+    }
+    let k = formula.order;
+    let alpha = 1.0 / ((1.0 - KAPPA[k]) * gamma[k]);
+    let mut weights = [0.0; ORDER_MAX + 1];
+    for j in 0..=k {
+        weights[j] = 1.0 - alpha * gamma[j];
+    }
+    (weights, formula.h * alpha)
+}
+
+/// Weights of the differences in the polynomial of a step, at a time inside it.
+fn interpolation_weights(formula: &Formula, time_s: f64) -> [f64; ORDER_MAX + 1] {
+    let mut weights = [0.0; ORDER_MAX + 1];
+    weights[0] = 1.0;
+    for i in 1..=formula.order_after {
+        let before = (i - 1) as f64;
+        let h = formula.h_after;
+        weights[i] =
+            weights[i - 1] * (time_s - (formula.end_s - h * before)) / (h * (1.0 + before));
+    }
+    weights
+}
+
+type Transform = [[f64; ORDER_MAX + 1]; ORDER_MAX + 1];
+
+/// R(factor) R(1): what a change of the step size does to the differences, Shampine & Reichelt section 2.3.
+fn transform(order: usize, factor: f64) -> Transform {
+    let (r, u) = (ratios(order, factor), ratios(order, 1.0));
+    let mut product = [[0.0; ORDER_MAX + 1]; ORDER_MAX + 1];
+    for i in 0..=order {
+        for j in 0..=order {
+            product[i][j] = (0..=order).map(|k| r[i][k] * u[k][j]).sum();
+        }
+    }
+    product
+}
+
+fn ratios(order: usize, factor: f64) -> Transform {
+    let mut r = [[0.0; ORDER_MAX + 1]; ORDER_MAX + 1];
+    r[0] = [1.0; ORDER_MAX + 1];
+    for i in 1..=order {
+        for j in 0..=order {
+            r[i][j] = r[i - 1][j] * (i as f64 - 1.0 - factor * j as f64) / i as f64;
+        }
+    }
+    r
+}
