@@ -7,7 +7,6 @@ use ndarray::Array2;
 
 use super::Monitor;
 use super::objective::Counters;
-use super::objective::Differences;
 use super::objective::Objective;
 use super::objective::Simulator;
 use super::outcome::AlternativeCost;
@@ -33,20 +32,20 @@ use crate::numerics::sampling::normal_quantile;
 use crate::numerics::sampling::sobol;
 
 /// Relative decrease of the cost that counts as none.
-const COST_TOLERANCE: f64 = 1e-5;
+const COST_TOLERANCE: f64 = 1e-7;
 /// Largest change of a coordinate that counts as none.
 const STEP_TOLERANCE: f64 = 1e-6;
 /// Longest step of a coordinate in one iteration: about half a prior.
 const STEP_MAX: f64 = 1.5;
-/// Scaled gradient that is enough where one-sided differences only find the way.
+/// Scaled gradient that is enough on the coarse mesh, which only finds the way.
 const ROUGH_GRADIENT_TOLERANCE: f64 = 5e-3;
 /// Relative decrease of the cost that counts as none on that way: the coarse mesh only has to lead into the right
-/// valley, and one-sided differences only to its floor.
+/// valley.
 const ROUGH_COST_TOLERANCE: f64 = 1e-3;
 /// First damping from a start far away.
-const DAMPING_FAR: f64 = 1e-2;
+const DAMPING_FAR: f64 = 1.0;
 /// First damping from a good neighbourhood.
-const DAMPING_NEAR: f64 = 1e-4;
+const DAMPING_NEAR: f64 = 1e-1;
 
 /// Fits every variant of a study.
 pub fn fit(study: &Study, monitor: &dyn Monitor) -> FitReport {
@@ -135,13 +134,12 @@ impl<'s> Fitter<'s> {
         &self,
         resolution: Resolution,
         observations: &[Observation],
-        differences: Differences,
         stage: &str,
     ) -> Objective<'s> {
         let targets = observations.iter().map(|o| o.target.clone()).collect();
         let context = (self.counters, self.monitor);
         let simulator = Simulator::new(self.study, self.variant(), resolution, targets, context);
-        Objective::new(simulator, observations.to_vec(), differences, stage)
+        Objective::new(simulator, observations.to_vec(), stage)
     }
 
     fn options(&self) -> Options {
@@ -155,6 +153,12 @@ impl<'s> Fitter<'s> {
             iterations_max: self.study.settings.iterations_max,
             step_max: STEP_MAX,
             damping: DAMPING_NEAR,
+            scale: self
+                .variant()
+                .free
+                .iter()
+                .map(|free| free.prior_coordinates().1)
+                .collect(),
         }
     }
 
@@ -177,38 +181,31 @@ impl<'s> Fitter<'s> {
         let observations = &study.observations;
         let (best, starts) = self.coarse();
         let alternatives = self.alternatives(&best);
-        let near = self.minimise(
-            study.fine,
-            observations,
-            Differences::Forward,
-            (&best, "fine mesh"),
-        );
-        let start = (&near.x[..], "fine mesh, central differences");
-        let solution = self.minimise(study.fine, observations, Differences::Central, start);
+        let options = Options {
+            damping: DAMPING_NEAR,
+            ..self.options()
+        };
+        let start = (&best[..], "fine mesh");
+        let solution = self.minimise(study.fine, observations, start, &options);
         let targets = observations.iter().map(|o| o.target.clone()).collect();
         let simulator = self.simulator(study.coarse, targets);
-        let coarse = Objective::new(simulator, observations.clone(), Differences::Forward, "");
+        let coarse = Objective::new(simulator, observations.clone(), "");
         let cost_coarse = coarse.cost(&solution.x).unwrap_or(f64::NAN);
         self.finish(solution, cost_coarse, starts, alternatives)
     }
 
-    /// One descent from a good neighbourhood: rough with one-sided differences, to the end with central ones.
+    /// One descent.
     fn minimise(
         &self,
         resolution: Resolution,
         observations: &[Observation],
-        differences: Differences,
         (start, what): (&[f64], &str),
+        options: &Options,
     ) -> Solution {
         let stage = self.stage(what);
-        self.monitor
-            .begin(&stage, self.study.settings.iterations_max);
-        let objective = self.objective(resolution, observations, differences, &stage);
-        let options = match differences {
-            Differences::Forward => self.rough_options(DAMPING_NEAR),
-            Differences::Central => self.options(),
-        };
-        minimise(&objective, start, &options)
+        self.monitor.begin(&stage, options.iterations_max);
+        let objective = self.objective(resolution, observations, &stage);
+        minimise(&objective, start, options)
     }
 
     /// Tries candidates on the coarse mesh, fits the best of them, returns the best point.
@@ -217,12 +214,7 @@ impl<'s> Fitter<'s> {
         let stage = self.stage("starts");
         self.monitor.begin(&stage, 1);
         let observations = &self.study.observations;
-        let objective = self.objective(
-            self.study.coarse,
-            observations,
-            Differences::Forward,
-            &stage,
-        );
+        let objective = self.objective(self.study.coarse, observations, &stage);
         let mut candidates: Vec<(Option<f64>, Vec<f64>)> = self
             .candidates()
             .into_iter()
@@ -234,19 +226,10 @@ impl<'s> Fitter<'s> {
         let mut reports = Vec::new();
         let mut best: Option<Solution> = None;
         for (i, (cost_at_start, start)) in candidates.iter().enumerate() {
-            let stage = self.stage(&format!(
-                "coarse mesh, start {}/{}",
-                i + 1,
-                candidates.len()
-            ));
-            self.monitor.begin(&stage, settings.iterations_max);
-            let objective = self.objective(
-                self.study.coarse,
-                observations,
-                Differences::Forward,
-                &stage,
-            );
-            let solution = minimise(&objective, start, &self.rough_options(DAMPING_FAR));
+            let what = format!("coarse mesh, start {}/{}", i + 1, candidates.len());
+            let start = (&start[..], what.as_str());
+            let options = self.rough_options(DAMPING_FAR);
+            let solution = self.minimise(self.study.coarse, observations, start, &options);
             reports.push(StartReport {
                 cost_at_start: *cost_at_start,
                 cost: solution.cost,
@@ -292,7 +275,8 @@ impl<'s> Fitter<'s> {
             observations[a].measured = observations[b].measured;
             observations[b].measured = first;
             let start = (x, alternative.name.as_str());
-            let solution = self.minimise(study.coarse, &observations, Differences::Forward, start);
+            let options = self.rough_options(DAMPING_NEAR);
+            let solution = self.minimise(study.coarse, &observations, start, &options);
             AlternativeCost {
                 name: alternative.name.clone(),
                 cost: solution.cost,
@@ -412,16 +396,13 @@ impl<'s> Fitter<'s> {
         let base = simulator.values(x, None).ok();
         let derivatives = base
             .as_ref()
-            .zip(covariance)
-            .and_then(|((values, plans), _)| {
-                simulator.derivatives(x, values, plans, Differences::Forward)
-            });
+            .and_then(|(_, plans)| simulator.linearise(x, plans).ok());
         let rows = predictions.iter().enumerate();
         rows.map(|(row, prediction)| Predicted {
             target: prediction.target.clone(),
             measured: prediction.measured,
             model: base.as_ref().map(|(values, _)| values[row]),
-            sd: derivatives.as_ref().zip(covariance).map(|(d, c)| {
+            sd: derivatives.as_ref().zip(covariance).map(|((_, d), c)| {
                 let gradient: Vec<f64> = d.row(row).to_vec();
                 propagate(&gradient, c)
             }),

@@ -1,4 +1,4 @@
-//! The objective: residuals of data and priors, and their derivatives by parallel differences.
+//! The objective: residuals of data and priors, with exact derivatives, protocols in parallel.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -19,22 +19,21 @@ use crate::cell::Cell;
 use crate::numerics::least_squares::Linearisation;
 use crate::numerics::least_squares::Progress;
 use crate::numerics::least_squares::Residuals;
+use crate::numerics::scalar::Dual;
+use crate::numerics::scalar::Sensitive;
+use crate::numerics::scalar::constants;
 use crate::protocol::Start;
 use crate::simulate::JumpPlan;
 use crate::simulate::Outcome;
 use crate::simulate::SimulationFailure;
 use crate::simulate::run;
 
-/// Half the distance between the points of a difference, as a fraction of the prior's standard deviation, at most
-/// [`STEP_MAX`]: far above the noise that the integrator's tolerance leaves in an observable (1e-5 of a residual),
-/// and so small that the third derivative does not matter.
-const STEP_PER_SD: f64 = 0.02;
-/// Longest such distance (coordinate).
-const STEP_MAX: f64 = 0.02;
-/// Difference in the number of jumps that counts as rounding.
-const JUMPS_ALIKE: usize = 1;
-/// Difference in the length of a jump (cycles) that counts as rounding.
-const JUMP_ALIKE: usize = 3;
+/// Variables that one simulation carries derivatives by; more take several simulations.
+const WIDEST: usize = 24;
+/// A frozen jump may be this many times as long as the one that would be chosen there.
+const LONGER_MAX: f64 = 1.25;
+/// A frozen plan may have this many jumps more than the one that would be chosen.
+const MORE_JUMPS_MAX: usize = 2;
 /// Failures that are kept word for word.
 const FAILURES_KEPT: usize = 20;
 
@@ -46,21 +45,15 @@ struct Run {
 }
 
 /// Values of targets, and the jumps that led to them.
-type RunResult = Result<(Vec<f64>, Vec<JumpPlan>), SimulationFailure>;
+type RunResult<S> = Result<(Vec<S>, Vec<JumpPlan>), SimulationFailure>;
 
-/// How derivatives are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Differences {
-    /// One more simulation per variable; for finding the way.
-    Forward,
-    /// Two more per variable; for the result.
-    Central,
-}
+/// Values of all targets and their derivatives by the coordinates, `n_targets × n_variables`.
+pub(super) type ValuesAndDerivatives = (Vec<f64>, Array2<f64>);
 
 /// Simulations so far.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Parameter points for which all protocols were run.
+    /// Parameter points for which all protocols were run, with or without derivatives.
     pub evaluations: AtomicUsize,
     /// Protocols run.
     pub runs: AtomicUsize,
@@ -130,12 +123,12 @@ impl<'s> Simulator<'s> {
     }
 
     /// The cell and what its protocol gave.
-    fn outcome(
+    fn outcome<S: Sensitive>(
         &self,
-        x: &[f64],
+        x: &[S],
         index: usize,
         frozen: Option<&[JumpPlan]>,
-    ) -> Result<(Cell, Outcome), SimulationFailure> {
+    ) -> Result<(Cell<S>, Outcome<S>), SimulationFailure> {
         let Run { cell, protocol } = self.runs[index];
         let values = self.study.values(self.variant, x, cell, protocol);
         let protocol = &self.study.protocols[protocol];
@@ -147,7 +140,12 @@ impl<'s> Simulator<'s> {
         Ok((cell, outcome))
     }
 
-    fn run(&self, x: &[f64], index: usize, frozen: Option<&[JumpPlan]>) -> RunResult {
+    fn run<S: Sensitive>(
+        &self,
+        x: &[S],
+        index: usize,
+        frozen: Option<&[JumpPlan]>,
+    ) -> RunResult<S> {
         if self.monitor.is_interrupted() {
             return Err(SimulationFailure {
                 during: "the simulation".to_owned(),
@@ -160,12 +158,12 @@ impl<'s> Simulator<'s> {
         let mut values = Vec::new();
         for target in self.targets_of(index) {
             let value = self.targets[target].observable.measure(&cell, &outcome);
-            values.push(value.filter(|v| v.is_finite()).ok_or_else(|| {
+            values.push(value.filter(|v| v.value().is_finite()).ok_or_else(|| {
                 let failure = SimulationFailure {
                     during: format!("reading '{}'", self.targets[target].id),
                     time_s: f64::NAN,
                     reason: "the simulated curve does not show it".to_owned(),
-                    parameters: cell.values().to_vec(),
+                    parameters: cell.plain_values(),
                 };
                 self.counters.count(&failure);
                 failure
@@ -189,7 +187,7 @@ impl<'s> Simulator<'s> {
         frozen: Option<&[Vec<JumpPlan>]>,
     ) -> Result<(Vec<f64>, Vec<Vec<JumpPlan>>), SimulationFailure> {
         self.counters.evaluations.fetch_add(1, Memory::Relaxed);
-        let results: Vec<RunResult> = (0..self.runs.len())
+        let results: Vec<RunResult<f64>> = (0..self.runs.len())
             .into_par_iter()
             .map(|index| self.run(x, index, frozen.map(|plans| plans[index].as_slice())))
             .collect();
@@ -225,72 +223,60 @@ impl<'s> Simulator<'s> {
             .collect()
     }
 
-    /// ∂target/∂x by differences at frozen jumps, `n_targets × n_variables`.
-    pub(super) fn derivatives(
+    /// Target values at `x` and their exact derivatives, at frozen jumps.
+    pub(super) fn linearise(
         &self,
         x: &[f64],
-        base: &[f64],
         plans: &[Vec<JumpPlan>],
-        differences: Differences,
-    ) -> Option<Array2<f64>> {
-        let points = self.points(x, differences);
-        let tasks: Vec<(usize, usize)> = points
-            .iter()
-            .enumerate()
-            .flat_map(|(p, point)| {
-                let affected = move |r: &usize| self.affects(point.variable, self.runs[*r]);
-                (0..self.runs.len()).filter(affected).map(move |r| (p, r))
+    ) -> Result<ValuesAndDerivatives, SimulationFailure> {
+        self.counters.evaluations.fetch_add(1, Memory::Relaxed);
+        let tasks: Vec<(usize, Vec<usize>)> = (0..self.runs.len())
+            .flat_map(|run| {
+                let variables: Vec<usize> = (0..x.len())
+                    .filter(|variable| self.affects(*variable, self.runs[run]))
+                    .collect();
+                let windows = variables.chunks(WIDEST).map(<[usize]>::to_vec);
+                windows.map(move |window| (run, window)).collect::<Vec<_>>()
             })
             .collect();
-        let results: Vec<RunResult> = tasks
+        let results: Vec<_> = tasks
             .par_iter()
-            .map(|(p, r)| self.run(&points[*p].x, *r, Some(&plans[*r])))
+            .map(|(run, window)| {
+                let frozen = &plans[*run];
+                match window.len() {
+                    0..=8 => self.slopes::<8>(x, (*run, window), frozen),
+                    9..=16 => self.slopes::<16>(x, (*run, window), frozen),
+                    _ => self.slopes::<WIDEST>(x, (*run, window), frozen),
+                }
+            })
             .collect();
-        self.counters
-            .evaluations
-            .fetch_add(points.len(), Memory::Relaxed);
-        let mut shifted = vec![base.to_vec(); points.len()];
-        for ((p, r), result) in tasks.iter().zip(results) {
-            let (values, _) = result.ok()?;
-            for (target, value) in self.targets_of(*r).zip(values) {
-                shifted[*p][target] = value;
+        let mut values = vec![f64::NAN; self.targets.len()];
+        let mut derivatives = Array2::zeros((self.targets.len(), x.len()));
+        for ((run, window), result) in tasks.iter().zip(results) {
+            for (target, (value, slopes)) in self.targets_of(*run).zip(result?) {
+                values[target] = value;
+                for (variable, slope) in window.iter().zip(slopes) {
+                    derivatives[[target, *variable]] = slope;
+                }
             }
         }
-        let mut jacobian = Array2::zeros((self.targets.len(), x.len()));
-        for (point, values) in points.iter().zip(&shifted) {
-            for (t, value) in values.iter().enumerate() {
-                jacobian[[t, point.variable]] += point.weight * (value - base[t]);
-            }
-        }
-        Some(jacobian)
+        Ok((values, derivatives))
     }
 
-    /// The points of all differences; each adds `weight × (value there − value at x)` to its variable's column.
-    fn points(&self, x: &[f64], differences: Differences) -> Vec<Shifted> {
-        let mut points = Vec::new();
-        for (variable, free) in self.variant.free.iter().enumerate() {
-            let (_, sd) = free.prior_coordinates();
-            let (lower, upper) = free.bounds();
-            let step = (STEP_PER_SD * sd).min(STEP_MAX);
-            let (room_below, room_above) = (x[variable] - lower, upper - x[variable]);
-            let mut add = |change: f64, weight: f64| {
-                let mut x = x.to_vec();
-                x[variable] += change;
-                points.push(Shifted {
-                    variable,
-                    weight,
-                    x,
-                });
-            };
-            if differences == Differences::Central && room_below >= step && room_above >= step {
-                add(step, 0.5 / step);
-                add(-step, -0.5 / step);
-            } else {
-                let step = if room_above >= step { step } else { -step };
-                add(step, 1.0 / step);
-            }
+    /// Values of a run's targets, and their derivatives by a window of variables.
+    fn slopes<const N: usize>(
+        &self,
+        x: &[f64],
+        (run, window): (usize, &[usize]),
+        frozen: &[JumpPlan],
+    ) -> Result<Vec<(f64, Vec<f64>)>, SimulationFailure> {
+        let mut varied: Vec<Dual<N>> = constants(x);
+        for (direction, variable) in window.iter().enumerate() {
+            varied[*variable] = Dual::variable(x[*variable], direction);
         }
-        points
+        let (values, _) = self.run(&varied, run, Some(frozen))?;
+        let parts = values.into_iter();
+        Ok(parts.map(|v| (v.re, v.eps.to_vec())).collect())
     }
 
     fn affects(&self, variable: usize, run: Run) -> bool {
@@ -304,18 +290,10 @@ impl<'s> Simulator<'s> {
     }
 }
 
-/// A point of a difference.
-struct Shifted {
-    variable: usize,
-    weight: f64,
-    x: Vec<f64>,
-}
-
 /// Data and priors as one sum of squares.
 pub(super) struct Objective<'s> {
     pub(super) simulator: Simulator<'s>,
     observations: Vec<Observation>,
-    differences: Differences,
     stage: String,
     /// The jumps of the last accepted point: trials and differences keep them, so that the objective is smooth.
     plans: Mutex<Vec<Vec<JumpPlan>>>,
@@ -325,13 +303,11 @@ impl<'s> Objective<'s> {
     pub(super) fn new(
         simulator: Simulator<'s>,
         observations: Vec<Observation>,
-        differences: Differences,
-        stage: &str,
+            stage: &str,
     ) -> Self {
         Self {
             simulator,
             observations,
-            differences,
             stage: stage.to_owned(),
             plans: Mutex::default(),
         }
@@ -349,17 +325,17 @@ impl<'s> Objective<'s> {
         data.chain(priors).collect()
     }
 
-    /// Target values at an accepted point, and the jumps to be frozen there: those that the point itself would
-    /// choose, or the present ones if they differ from these by no more than rounding. Otherwise the rounding of jump
-    /// lengths would move the minimum from point to point by about 0.1 % of a long-cycling capacity.
-    fn settled(&self, x: &[f64]) -> Option<(Vec<f64>, Vec<Vec<JumpPlan>>)> {
-        let (values, chosen) = self.simulator.values(x, None).ok()?;
+    /// The jumps to be frozen at an accepted point: those that the point itself would choose, or the present ones as
+    /// long as they still suit. Otherwise the rounding of jump lengths would move the minimum from point to point by
+    /// about 0.1 % of a long-cycling capacity.
+    fn settled(&self, x: &[f64]) -> Option<Vec<Vec<JumpPlan>>> {
+        let (_, chosen) = self.simulator.values(x, None).ok()?;
         let present = self.plans.lock().ok()?.clone();
-        if present == chosen || !are_alike(&present, &chosen) {
-            return Some((values, chosen));
+        if still_suit(&present, &chosen) {
+            Some(present)
+        } else {
+            Some(chosen)
         }
-        let (values, _) = self.simulator.values(x, Some(&present)).ok()?;
-        Some((values, present))
     }
 
     /// The cost at a point, jumps chosen there.
@@ -369,18 +345,21 @@ impl<'s> Objective<'s> {
     }
 }
 
-/// Whether two sets of plans have the same number of jumps, of nearly the same lengths.
-fn are_alike(present: &[Vec<JumpPlan>], chosen: &[Vec<JumpPlan>]) -> bool {
-    let plans = |all: &[Vec<JumpPlan>]| all.iter().flatten().cloned().collect::<Vec<_>>();
-    let (present, chosen) = (plans(present), plans(chosen));
-    let is_alike = |(a, b): (&JumpPlan, &JumpPlan)| {
-        let lengths = a.jumps.iter().zip(&b.jumps);
-        a.jumps.len().abs_diff(b.jumps.len()) <= JUMPS_ALIKE
-            && lengths
-                .into_iter()
-                .all(|(a, b)| a.1.abs_diff(b.1) <= JUMP_ALIKE)
+/// Whether jumps still suit where others would be chosen: hardly longer than those nearby, and hardly more of them.
+fn still_suit(present: &[Vec<JumpPlan>], chosen: &[Vec<JumpPlan>]) -> bool {
+    let pairs = || present.iter().flatten().zip(chosen.iter().flatten());
+    let suits = |(present, chosen): (&JumpPlan, &JumpPlan)| {
+        let nearby = |cycle: usize| {
+            let nearest = chosen.jumps.iter().min_by_key(|(at, _)| at.abs_diff(cycle));
+            nearest.map_or(0, |(_, length)| *length)
+        };
+        let is_bold = |&(cycle, length): &(usize, usize)| {
+            length as f64 > LONGER_MAX * nearby(cycle) as f64 + 1.0
+        };
+        !present.jumps.iter().any(is_bold)
+            && present.jumps.len() <= chosen.jumps.len() + MORE_JUMPS_MAX
     };
-    present.len() == chosen.len() && present.iter().zip(&chosen).all(is_alike)
+    present.len() == chosen.len() && pairs().all(suits)
 }
 
 impl Residuals for Objective<'_> {
@@ -391,10 +370,8 @@ impl Residuals for Objective<'_> {
     }
 
     fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
-        let (values, plans) = self.settled(x)?;
-        let derivatives = self
-            .simulator
-            .derivatives(x, &values, &plans, self.differences)?;
+        let plans = self.settled(x)?;
+        let (values, derivatives) = self.simulator.linearise(x, &plans).ok()?;
         *self.plans.lock().ok()? = plans;
         let (n_data, n) = (self.observations.len(), x.len());
         let mut jacobian = Array2::zeros((n_data + n, n));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::mechanism::Mechanism;
 use crate::mechanism::ParameterId;
 use crate::mechanism::Prior;
+use crate::numerics::scalar::Scalar;
+use crate::numerics::scalar::constants;
 use crate::observe::Observable;
 use crate::protocol::Protocol;
 use crate::simulate::Accuracy;
@@ -137,7 +139,7 @@ impl Scale {
     }
 
     /// From coordinate to value.
-    pub fn to_value(self, coordinate: f64) -> f64 {
+    pub fn to_value<S: Scalar>(self, coordinate: S) -> S {
         match self {
             Self::Ln => coordinate.exp(),
             Self::Linear => coordinate,
@@ -300,13 +302,20 @@ pub struct Study {
 }
 
 impl Study {
-    /// The parameter values (SI, table order) of a cell in a protocol, for a variant at coordinates `x`.
-    pub fn values(&self, variant: &Variant, x: &[f64], cell: usize, protocol: usize) -> Vec<f64> {
+    /// The parameter values (SI, table order) of a cell in a protocol, for a variant at coordinates `x`; with the
+    /// derivatives that these carry.
+    pub fn values<S: Scalar>(
+        &self,
+        variant: &Variant,
+        x: &[S],
+        cell: usize,
+        protocol: usize,
+    ) -> Vec<S> {
         let table = self.mechanism.parameters();
-        let mut values = table.values();
+        let mut values: Vec<S> = constants(&table.values());
         let overrides = variant.overrides.iter().chain(&self.cells[cell].overrides);
         for (id, value) in overrides {
-            values[id.index()] = *value;
+            values[id.index()] = S::constant(*value);
         }
         for (free, coordinate) in variant.free.iter().zip(x) {
             if let Role::Value(id) = &free.role {
@@ -322,12 +331,13 @@ impl Study {
                 && *of == cell
             {
                 for id in parameters {
-                    values[id.index()] *= free.scale().to_value(*coordinate);
+                    let value = &mut values[id.index()];
+                    *value = *value * free.scale().to_value(*coordinate);
                 }
             }
         }
         if let Some(loading) = self.protocols[protocol].loading_kg_m2 {
-            values[self.mechanism.roles().loading.index()] = loading;
+            values[self.mechanism.roles().loading.index()] = S::constant(loading);
         }
         values
     }

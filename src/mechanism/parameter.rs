@@ -91,7 +91,7 @@ impl ParameterTable {
     }
 
     /// Sets every tied value to that of its parameter.
-    pub fn follow_ties(&self, values: &mut [f64]) {
+    pub fn follow_ties<S: Copy>(&self, values: &mut [S]) {
         for (i, row) in self.rows.iter().enumerate() {
             if let Some(leader) = row.tied_to {
                 values[i] = values[leader.0];

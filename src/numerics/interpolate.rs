@@ -3,29 +3,82 @@
 
 use super::scalar::Scalar;
 
-/// The position and height of a maximum of points (x, y) in order, from the parabola through the highest point and
-/// its neighbours; the highest point itself at an end. `None` without a finite point.
+/// The position and height of a maximum of points (x, y) in order: that of the polynomial of fourth degree through
+/// the highest point and two neighbours on each side; of the parabola through three points where there are no more or
+/// the polynomial has no maximum there; the highest point itself at an end. `None` without a finite point.
 pub fn maximum<S: Scalar>(x: &[S], y: &[S]) -> Option<(S, S)> {
     let top = (0..y.len().min(x.len()))
         .filter(|i| y[*i].value().is_finite())
         .max_by(|a, b| y[*a].value().total_cmp(&y[*b].value()))?;
+    let here = (x[top], y[top]);
     if top == 0 || top + 1 >= y.len() {
-        return Some((x[top], y[top]));
+        return Some(here);
     }
-    let (left, right) = (x[top - 1] - x[top], x[top + 1] - x[top]);
-    let (fall_left, fall_right) = (y[top - 1] - y[top], y[top + 1] - y[top]);
-    // y − y_top = b s + a s² through both neighbours.
-    let determinant = left * right * (left - right);
-    if determinant.value().abs() < f64::MIN_POSITIVE {
-        return Some((x[top], y[top]));
+    let bracket = x[top - 1].value()..=x[top + 1].value();
+    let vertex = |reach: usize, start: S| {
+        let (from, to) = (top.checked_sub(reach)?, top + reach + 1);
+        let polynomial = Newton::through(x.get(from..to)?, y.get(from..to)?)?;
+        let at = polynomial.stationary(start)?;
+        (at.value() >= *bracket.start() && at.value() <= *bracket.end())
+            .then(|| (at, polynomial.value(at)))
+    };
+    let parabola = vertex(1, here.0).unwrap_or(here);
+    Some(vertex(2, parabola.0).unwrap_or(parabola))
+}
+
+/// A polynomial through points in Newton's form: divided differences over its first points.
+struct Newton<'a, S> {
+    x: &'a [S],
+    coefficients: Vec<S>,
+}
+
+impl<'a, S: Scalar> Newton<'a, S> {
+    /// `None` if two points share their `x`.
+    fn through(x: &'a [S], y: &[S]) -> Option<Self> {
+        let mut coefficients = y.to_vec();
+        for order in 1..x.len() {
+            for i in (order..x.len()).rev() {
+                let distance = x[i] - x[i - order];
+                if distance.value().abs() < f64::MIN_POSITIVE {
+                    return None;
+                }
+                coefficients[i] = (coefficients[i] - coefficients[i - 1]) / distance;
+            }
+        }
+        Some(Self { x, coefficients })
     }
-    let a = (fall_left * right - fall_right * left) / determinant;
-    let b = (fall_right * left * left - fall_left * right * right) / determinant;
-    if a.value() >= 0.0 || !a.value().is_finite() {
-        return Some((x[top], y[top]));
+
+    fn value(&self, at: S) -> S {
+        self.derivatives(at).0
     }
-    let s = -b / (a * 2.0);
-    Some((x[top] + s, y[top] + b * s * 0.5))
+
+    /// Value, first and half the second derivative by Horner's scheme.
+    fn derivatives(&self, at: S) -> (S, S, S) {
+        let zero = S::constant(0.0);
+        let (mut value, mut first, mut second) = (zero, zero, zero);
+        for (c, x) in self.coefficients.iter().zip(self.x).rev() {
+            let distance = at - *x;
+            second = second * distance + first;
+            first = first * distance + value;
+            value = value * distance + *c;
+        }
+        (value, first, second)
+    }
+
+    /// The maximum near `start` by Newton's method, whose last iterations also settle the derivatives; `None` if there
+    /// is none.
+    fn stationary(&self, start: S) -> Option<S> {
+        const ITERATIONS: usize = 8;
+        let mut at = start;
+        for _ in 0..ITERATIONS {
+            let (_, first, second) = self.derivatives(at);
+            if second.value() >= 0.0 || !second.value().is_finite() {
+                return None;
+            }
+            at = at - first / (second * 2.0);
+        }
+        at.value().is_finite().then_some(at)
+    }
 }
 
 /// Linear interpolation of points with rising `x`; the end values outside. `None` without points.
@@ -73,6 +126,19 @@ mod tests {
             let (at, top) = maximum(&x, &y).unwrap();
             prop_assert!((at - center).abs() < 1e-9);
             prop_assert!((top - height).abs() < 1e-9);
+        }
+
+        #[test]
+        fn peak_of_any_shape_is_found(
+            center in 0.4f64..0.6,
+            skew in -0.5f64..0.5,
+            offset in 0.0f64..0.05,
+        ) {
+            let curve = |x: f64| (-(x - center).powi(2) * 20.0 * (1.0 + skew * (x - center))).exp();
+            let x: Vec<f64> = (0..20).map(|i| offset + f64::from(i) / 20.0).collect();
+            let y: Vec<f64> = x.iter().map(|x| curve(*x)).collect();
+            let (at, top) = maximum(&x, &y).unwrap();
+            prop_assert!((at - center).abs() < 2e-4 && (top - 1.0).abs() < 1e-4, "{at} {top}");
         }
 
         #[test]

@@ -21,10 +21,8 @@ use nalgebra::DMatrix;
 use nalgebra::DVector;
 use ndarray::Array2;
 
-/// Largest damping before the method gives up (relative to the diagonal of `JᵀJ`).
+/// Largest damping before the method gives up.
 const DAMPING_MAX: f64 = 1e12;
-/// Least diagonal that the damping is scaled with: keeps a variable without any effect in place.
-const DIAGONAL_MIN: f64 = 1e-12;
 
 /// Residuals and their derivatives at a point.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,8 +74,12 @@ pub struct Options {
     pub iterations_max: usize,
     /// Longest step of any variable in one iteration.
     pub step_max: f64,
-    /// First damping, relative to the diagonal of `JᵀJ`: small where the start is known to be good.
+    /// First damping: the weight of a step's squared length, in units of `scale`, against the residuals. Small where
+    /// the start is known to be good.
     pub damping: f64,
+    /// The size of each variable's natural variation. Steps are measured in it; the more usual diagonal of `JᵀJ` would
+    /// forbid long steps along a narrow valley, whose variables are all well determined but for a combination.
+    pub scale: Vec<f64>,
 }
 
 /// Why the method stopped.
@@ -272,7 +274,7 @@ impl Point {
         let columns = self.jacobian.select_columns(&free);
         let mut normal = columns.tr_mul(&columns);
         for i in 0..free.len() {
-            normal[(i, i)] += damping * normal[(i, i)].max(DIAGONAL_MIN);
+            normal[(i, i)] += damping / options.scale[free[i]].powi(2);
         }
         let gradient = DVector::from_iterator(free.len(), free.iter().map(|i| self.gradient[*i]));
         let mut step = normal.cholesky()?.solve(&-gradient);
@@ -425,6 +427,7 @@ impl LevenbergMarquardt {
                 }
                 continue;
             };
+            if std::env::var("DBG").is_ok() { eprintln!("   DBG damping {:.2e} promised {:.3e} decrease {:.3e} gain {:.3} longest {:.3}", self.damping, promised, decrease, decrease/promised, x.iter().zip(&point.x).map(|(a,b)| (a-b).abs()).fold(0.0,f64::max)); }
             self.accept(decrease, promised, point.cost);
             return Ok(Point::new(x, linearisation));
         }
@@ -479,6 +482,7 @@ mod tests {
             iterations_max: 200,
             step_max: 10.0,
             damping: 1e-2,
+            scale: vec![1.0; 2],
         }
     }
 

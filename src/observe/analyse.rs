@@ -1,18 +1,22 @@
-//! Analyses of records and spectra, one function each; measured and simulated records are treated alike.
+//! Analyses of records and spectra, one function each; measured and simulated records are treated alike, with
+//! derivatives where these carry any.
 
 use crate::numerics::interpolate::line;
 use crate::numerics::interpolate::linear;
 use crate::numerics::interpolate::maximum;
+use crate::numerics::scalar::Scalar;
 use crate::record::Record;
 use crate::record::Spectrum;
 
 /// The highest voltage (V) in the first `window` (1) of a charge's time: the hump that activates the oxidation.
 ///
 /// `None` if the record is empty. SPEC section 8.
-pub fn activation_voltage_v(charge: &Record, window: f64) -> Option<f64> {
-    let end_s =
-        charge.time_s.first()? + window * (charge.time_s.last()? - charge.time_s.first()?);
-    let inside = charge.time_s.partition_point(|t| *t <= end_s);
+pub fn activation_voltage_v<S: Scalar>(charge: &Record<S>, window: f64) -> Option<S> {
+    let (first, last) = (*charge.time_s.first()?, *charge.time_s.last()?);
+    let end_s = first + (last - first) * window;
+    let inside = charge
+        .time_s
+        .partition_point(|t| t.value() <= end_s.value());
     let mut time_s = charge.time_s[..inside].to_vec();
     let mut voltage_v = charge.voltage_v[..inside].to_vec();
     time_s.push(end_s);
@@ -23,9 +27,8 @@ pub fn activation_voltage_v(charge: &Record, window: f64) -> Option<f64> {
 /// Voltage (V) and height of the largest oxidation current of a sweep to higher voltage.
 ///
 /// The height is positive, in the unit of the record's current. `None` if the record is empty. SPEC section 8.
-pub fn oxidation_peak(sweep: &Record) -> Option<(f64, f64)> {
-    let oxidation: Vec<f64> = sweep.current.iter().map(|i| -i).collect();
-    maximum(&sweep.voltage_v, &oxidation)
+pub fn oxidation_peak<S: Scalar>(sweep: &Record<S>) -> Option<(S, S)> {
+    maximum(&sweep.voltage_v, &oxidation(sweep))
 }
 
 /// Voltage (V) and height of the first oxidation peak of a sweep to higher voltage: the first local maximum that is
@@ -33,10 +36,13 @@ pub fn oxidation_peak(sweep: &Record) -> Option<(f64, f64)> {
 ///
 /// Two peaks of nearly the same height change ranks at a hair's breadth, which makes the largest one a poor
 /// observable; their order along the voltage does not change. `None` if the record is empty.
-pub fn first_oxidation_peak(sweep: &Record, share: f64) -> Option<(f64, f64)> {
-    let oxidation: Vec<f64> = sweep.current.iter().map(|i| -i).collect();
+pub fn first_oxidation_peak<S: Scalar>(sweep: &Record<S>, share: f64) -> Option<(S, S)> {
+    let oxidation = oxidation(sweep);
     let (_, largest) = maximum(&sweep.voltage_v, &oxidation)?;
-    let is_peak = |w: &[f64]| w[1] > w[0] && w[1] >= w[2] && w[1] >= share * largest;
+    let is_peak = |w: &[S]| {
+        let (before, here, after) = (w[0].value(), w[1].value(), w[2].value());
+        here > before && here >= after && here >= share * largest.value()
+    };
     match oxidation.windows(3).position(is_peak) {
         Some(before) => {
             let around = before..before + 3;
@@ -46,30 +52,41 @@ pub fn first_oxidation_peak(sweep: &Record, share: f64) -> Option<(f64, f64)> {
     }
 }
 
+fn oxidation<S: Scalar>(sweep: &Record<S>) -> Vec<S> {
+    sweep.current.iter().map(|i| -*i).collect()
+}
+
 /// The largest magnitude of the current in a record.
-pub fn largest_current(record: &Record) -> Option<f64> {
-    let magnitude: Vec<f64> = record.current.iter().map(|i| i.abs()).collect();
-    maximum(&record.time_s, &magnitude).map(|(_, height)| height)
+pub fn largest_current<S: Scalar>(record: &Record<S>) -> Option<S> {
+    maximum(&record.time_s, &magnitude(record)).map(|(_, height)| height)
+}
+
+fn magnitude<S: Scalar>(record: &Record<S>) -> Vec<S> {
+    record.current.iter().map(|i| i.abs()).collect()
 }
 
 /// Charge passed in a record: the integral of |I| over time, by trapezoids, in the record's unit of current times s.
-pub fn passed_charge(record: &Record) -> Option<f64> {
+pub fn passed_charge<S: Scalar>(record: &Record<S>) -> Option<S> {
+    let mut charge = S::constant(0.0);
     let times = record.time_s.windows(2);
-    let currents = record.current.windows(2);
-    let parts = times
-        .zip(currents)
-        .map(|(t, i)| (t[1] - t[0]) * 0.5 * (i[0].abs() + i[1].abs()));
-    (record.len() > 1).then(|| parts.sum())
+    for (t, i) in times.zip(record.current.windows(2)) {
+        charge += (t[1] - t[0]) * (i[0].abs() + i[1].abs()) * 0.5;
+    }
+    (record.len() > 1).then_some(charge)
 }
 
 /// Slope (Ω s^−1/2) of the straight line of Re Z against ω^−1/2 between two frequencies (Hz), ends included.
 ///
 /// `None` with fewer than two points. SPEC section 8.
-pub fn warburg_slope(spectrum: &Spectrum, lowest_hz: f64, highest_hz: f64) -> Option<f64> {
+pub fn warburg_slope<S: Scalar>(
+    spectrum: &Spectrum<S>,
+    lowest_hz: f64,
+    highest_hz: f64,
+) -> Option<S> {
     // A frequency that was computed from the limits may miss them by round-off.
     let range = lowest_hz * (1.0 - 1e-9)..=highest_hz * (1.0 + 1e-9);
     let points = spectrum.frequency_hz.iter().zip(&spectrum.impedance_ohm);
-    let (x, y): (Vec<f64>, Vec<f64>) = points
+    let (x, y): (Vec<f64>, Vec<S>) = points
         .filter(|(frequency, _)| range.contains(*frequency))
         .map(|(frequency, (re, _))| ((2.0 * std::f64::consts::PI * frequency).powf(-0.5), *re))
         .unzip();
@@ -80,20 +97,20 @@ pub fn warburg_slope(spectrum: &Spectrum, lowest_hz: f64, highest_hz: f64) -> Op
 }
 
 /// Re Z (Ω) at a frequency (Hz), interpolated over the logarithm of the frequency.
-pub fn resistance_ohm(spectrum: &Spectrum, frequency_hz: f64) -> Option<f64> {
+pub fn resistance_ohm<S: Scalar>(spectrum: &Spectrum<S>, frequency_hz: f64) -> Option<S> {
     let points = spectrum.frequency_hz.iter().zip(&spectrum.impedance_ohm);
-    let mut points: Vec<(f64, f64)> = points.map(|(f, (re, _))| (f.ln(), *re)).collect();
+    let mut points: Vec<(f64, S)> = points.map(|(f, (re, _))| (f.ln(), *re)).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (x, y): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
-    linear(&x, &y, frequency_hz.ln())
+    let (x, y): (Vec<S>, Vec<S>) = points.into_iter().map(|(x, y)| (S::constant(x), y)).unzip();
+    linear(&x, &y, S::constant(frequency_hz.ln()))
 }
 
 /// Time (s) of the current maximum of a potentiostatic hold after its initial decay.
 ///
 /// The decay ends at the first minimum of |I|. `None` if the current only falls: then nothing nucleates.
-pub fn deposition_time_s(hold: &Record) -> Option<f64> {
-    let magnitude: Vec<f64> = hold.current.iter().map(|i| i.abs()).collect();
-    let rises = |pair: &[f64]| pair[1] > pair[0];
+pub fn deposition_time_s<S: Scalar>(hold: &Record<S>) -> Option<S> {
+    let magnitude = magnitude(hold);
+    let rises = |pair: &[S]| pair[1].value() > pair[0].value();
     let dip = magnitude.windows(2).position(rises)?;
     maximum(&hold.time_s[dip..], &magnitude[dip..]).map(|(time, _)| time)
 }
@@ -137,7 +154,7 @@ mod tests {
         ]);
         let hump = activation_voltage_v(&charge, 0.1).unwrap();
         assert!((1.5..1.52).contains(&hump), "{hump}");
-        assert_eq!(activation_voltage_v(&Record::default(), 0.1), None);
+        assert_eq!(activation_voltage_v(&Record::<f64>::default(), 0.1), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use analyse::warburg_slope;
 
 use crate::cell::Cell;
 use crate::mechanism::Slot;
+use crate::numerics::scalar::Sensitive;
 use crate::numerics::interpolate::maximum;
 use crate::protocol::Protocol;
 use crate::protocol::Step;
@@ -124,13 +125,13 @@ pub enum Observable {
 
 impl Observable {
     /// The value for a protocol's outcome, `None` if the outcome does not hold it.
-    pub fn measure(&self, cell: &Cell, outcome: &Outcome) -> Option<f64> {
+    pub fn measure<S: Sensitive>(&self, cell: &Cell<S>, outcome: &Outcome<S>) -> Option<S> {
         match self {
             Self::Capacity { step, cycle } => log(outcome, *step)?.discharge_mah_g(*cycle),
             Self::CapacityMax { step, from, to } => {
                 let cycles = log(outcome, *step)?.cycles.iter();
                 let inside = cycles.filter(|c| (*from..=*to).contains(&c.cycle));
-                inside.map(|c| c.discharge_mah_g).reduce(f64::max)
+                inside.map(|c| c.discharge_mah_g).reduce(larger)
             }
             Self::CapacityRatio { step, cycle, over } => {
                 let log = log(outcome, *step)?;
@@ -151,7 +152,7 @@ impl Observable {
                 StepOutcome::Segment(segment) => largest_current(&segment.record),
                 StepOutcome::Sweep(ramps) => {
                     let heights = ramps.iter().filter_map(|r| largest_current(&r.record));
-                    heights.reduce(f64::max)
+                    heights.reduce(larger)
                 }
                 _ => None,
             },
@@ -259,28 +260,32 @@ impl Observable {
     }
 }
 
-fn log(outcome: &Outcome, step: usize) -> Option<&CycleLog> {
+fn larger<S: Sensitive>(a: S, b: S) -> S {
+    if b.value() > a.value() { b } else { a }
+}
+
+fn log<S>(outcome: &Outcome<S>, step: usize) -> Option<&CycleLog<S>> {
     match outcome.steps.get(step)? {
         StepOutcome::Cycles(log) => Some(log),
         _ => None,
     }
 }
 
-fn spectrum(outcome: &Outcome, step: usize) -> Option<&Spectrum> {
+fn spectrum<S>(outcome: &Outcome<S>, step: usize) -> Option<&Spectrum<S>> {
     match outcome.steps.get(step)? {
         StepOutcome::Spectrum(spectrum) => Some(spectrum),
         _ => None,
     }
 }
 
-fn segment(outcome: &Outcome, step: usize) -> Option<&Trajectory> {
+fn segment<S>(outcome: &Outcome<S>, step: usize) -> Option<&Trajectory<S>> {
     match outcome.steps.get(step)? {
         StepOutcome::Segment(segment) => Some(segment),
         _ => None,
     }
 }
 
-fn ramp(outcome: &Outcome, step: usize, ramp: usize) -> Option<&Trajectory> {
+fn ramp<S>(outcome: &Outcome<S>, step: usize, ramp: usize) -> Option<&Trajectory<S>> {
     match outcome.steps.get(step)? {
         StepOutcome::Sweep(ramps) => ramps.get(ramp),
         _ => None,
@@ -289,7 +294,11 @@ fn ramp(outcome: &Outcome, step: usize, ramp: usize) -> Option<&Trajectory> {
 
 /// Mean rate of growth of a solid over the porous volumes, at every time of a segment (mol m⁻³ s⁻¹): from the cell's
 /// own equations, because the slope of interpolated amounts would jump from step to step.
-fn growth_rates(cell: &Cell, segment: &Trajectory, solid: &str) -> Option<Vec<f64>> {
+fn growth_rates<S: Sensitive>(
+    cell: &Cell<S>,
+    segment: &Trajectory<S>,
+    solid: &str,
+) -> Option<Vec<S>> {
     let Some(Slot::Solid(slot)) = cell.mechanism().slot(solid) else {
         return None;
     };
@@ -298,22 +307,27 @@ fn growth_rates(cell: &Cell, segment: &Trajectory, solid: &str) -> Option<Vec<f6
         .porous_volumes()
         .map(|v| layout.solid(v, slot))
         .collect();
-    let mut rate = vec![0.0; layout.n_states];
+    let mut rate = vec![S::constant(0.0); layout.n_states];
     let states = segment.states.rows().into_iter();
     let rates = states.zip(&segment.record.current).map(|(state, current)| {
         cell.rate(&state.to_vec(), *current, &mut rate);
-        indices.iter().map(|i| rate[*i]).sum::<f64>() / indices.len() as f64
+        let mut sum = S::constant(0.0);
+        for index in &indices {
+            sum += rate[*index];
+        }
+        sum / indices.len() as f64
     });
     Some(rates.collect())
 }
 
-fn anode_share(cell: &Cell, state: &[f64]) -> Option<f64> {
+fn anode_share<S: Sensitive>(cell: &Cell<S>, state: &[S]) -> Option<S> {
     let mechanism = cell.mechanism();
     let element = &mechanism.fresh().active_element;
     let all = *cell.inventory(state).get(element)?;
-    let films = mechanism.films().enumerate().map(|(i, film)| {
+    let mut on_anode = S::constant(0.0);
+    for (i, film) in mechanism.films().enumerate() {
         let atoms = film.composition.get(element).copied().unwrap_or(0);
-        f64::from(atoms) * state[cell.layout().left_foil.start + 2 + i]
-    });
-    Some(films.sum::<f64>() / all)
+        on_anode += state[cell.layout().left_foil.start + 2 + i] * f64::from(atoms);
+    }
+    Some(on_anode / all)
 }

@@ -33,9 +33,11 @@ pub use run::run;
 
 /// Points that a recorded segment keeps of each step of the integrator, its end included.
 const POINTS_PER_STEP: usize = 4;
-/// Recorded segments are integrated this much tighter: potentials of peaks are read from them, and a peak's place is
-/// less exact than the curve.
+/// Recorded segments are integrated this much tighter: voltages are read from them.
 const RECORDED_TIGHTER: f64 = 0.1;
+/// Segments under an imposed voltage are integrated this much tighter: places of peaks are read from them, and the
+/// place of a peak, its derivatives all the more, is less exact than the curve.
+const IMPOSED_VOLTAGE_TIGHTER: f64 = 1e-3;
 /// Absolute tolerance of the current that an imposed voltage drives (A m⁻²).
 const CURRENT_TOLERANCE_A_M2: f64 = 1e-4;
 
@@ -265,11 +267,11 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
         let system = DrivenCell::new(self.cell, drive);
         let start = self.start(drive);
         let mut tolerances = self.tolerances.clone();
-        if is_recorded {
-            tolerances.tighten(RECORDED_TIGHTER);
-        }
         if start.len() > n {
+            tolerances.tighten(IMPOSED_VOLTAGE_TIGHTER);
             tolerances.absolute.push(CURRENT_TOLERANCE_A_M2);
+        } else if is_recorded {
+            tolerances.tighten(RECORDED_TIGHTER);
         }
         let mut recorder = is_recorded.then(|| Recorder::new(n));
         if let Some(recorder) = &mut recorder {
