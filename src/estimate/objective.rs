@@ -303,7 +303,7 @@ impl<'s> Objective<'s> {
     pub(super) fn new(
         simulator: Simulator<'s>,
         observations: Vec<Observation>,
-            stage: &str,
+        stage: &str,
     ) -> Self {
         Self {
             simulator,

@@ -138,7 +138,7 @@ mod tests {
             let x: Vec<f64> = (0..20).map(|i| offset + f64::from(i) / 20.0).collect();
             let y: Vec<f64> = x.iter().map(|x| curve(*x)).collect();
             let (at, top) = maximum(&x, &y).unwrap();
-            prop_assert!((at - center).abs() < 2e-4 && (top - 1.0).abs() < 1e-4, "{at} {top}");
+            prop_assert!((at - center).abs() < 5e-4 && (top - 1.0).abs() < 5e-4, "{at} {top}");
         }
 
         #[test]

@@ -350,3 +350,105 @@ fn ratios(order: usize, factor: f64) -> Transform {
     }
     r
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::bordered::BlockShape;
+    use super::super::scalar::Dual;
+    use super::super::scalar::Scalar;
+    use super::*;
+
+    /// y' = −k z with 0 = z − y, watched until y falls to a level: the solution is `y₀ e^(−kt)`.
+    struct Decay {
+        k: Dual<2>,
+        level: f64,
+        shape: BlockShape,
+    }
+
+    impl Decay {
+        fn new(k: f64, level: f64) -> Self {
+            Self {
+                k: Dual::variable(k, 0),
+                level,
+                shape: BlockShape::new(&[1], 1),
+            }
+        }
+    }
+
+    impl StiffSystem for Decay {
+        fn n_unknowns(&self) -> usize {
+            2
+        }
+        fn n_algebraic(&self) -> usize {
+            1
+        }
+        fn rate(&self, _time_s: f64, y: &[f64], rate: &mut [f64]) {
+            rate[0] = -self.k.re * y[1];
+            rate[1] = y[1] - y[0];
+        }
+        fn jacobian(&self, _time_s: f64, _y: &[f64], jacobian: &mut [f64]) {
+            jacobian.copy_from_slice(&[0.0, -1.0, -self.k.re, 1.0]);
+        }
+        fn event(&self, _time_s: f64, y: &[f64]) -> f64 {
+            y[0] - self.level
+        }
+        fn has_event(&self) -> bool {
+            true
+        }
+        fn shape(&self) -> &BlockShape {
+            &self.shape
+        }
+    }
+
+    impl VariedSystem<Dual<2>> for Decay {
+        fn varied_rate(&self, _time_s: f64, y: &[Dual<2>], rate: &mut [Dual<2>]) {
+            rate[0] = -(self.k * y[1]);
+            rate[1] = y[1] - y[0];
+        }
+        fn varied_event(&self, _time_s: f64, y: &[Dual<2>]) -> Dual<2> {
+            y[0] - self.level
+        }
+    }
+
+    fn close(here: f64, expected: f64) -> bool {
+        (here - expected).abs() < 1e-5 * (1.0 + expected.abs())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn sensitivities_equal_the_closed_form(k in 0.1f64..3.0, y0 in 0.8f64..3.0, level in 0.2f64..0.7) {
+            let system = Decay::new(k, level);
+            let tolerances = Tolerances { relative: 1e-10, absolute: vec![1e-12; 2] };
+            let start = [Dual::variable(y0, 1); 2];
+            let run = |system: &Decay, duration: Dual<2>| {
+                let mut middle = Vec::new();
+                let mut observe = |step: &VariedStep<'_, Dual<2>>| middle.extend(step.at(0.5));
+                let arrival = integrate_varied(system, &start, duration, &tolerances, &mut observe);
+                (arrival.unwrap(), middle)
+            };
+            // Up to the event: T = ln(y₀/level)/k, and y does not move there.
+            let (arrival, middle) = run(&system, Dual::constant(1e3));
+            let time_s = (y0 / level).ln() / k;
+            prop_assert_eq!(arrival.end, End::Event);
+            prop_assert!(close(arrival.time_s.re, time_s));
+            prop_assert!(close(arrival.time_s.eps[0], -time_s / k), "{:?}", arrival.time_s);
+            prop_assert!(close(arrival.time_s.eps[1], 1.0 / (k * y0)), "{:?}", arrival.time_s);
+            prop_assert!(close(arrival.y[0].eps[0], 0.0) && close(arrival.y[0].eps[1], 0.0));
+            for (time_s, y) in middle {
+                let decayed = (-k * time_s.re).exp();
+                prop_assert!(close(y[0].eps[0], -time_s.re * y0 * decayed), "{:?}", y[0]);
+                prop_assert!(close(y[1].eps[1], decayed), "{:?}", y[1]);
+            }
+            // Up to an end time that moves with the second direction, before the event.
+            let duration = Dual { re: 0.5 * time_s, eps: [0.0, 1.0] };
+            let (arrival, _) = run(&system, duration);
+            let y = y0 * (-k * duration.re).exp();
+            prop_assert_eq!(arrival.end, End::Time);
+            prop_assert!(close(arrival.y[0].eps[0], -duration.re * y), "{:?}", arrival.y);
+            prop_assert!(close(arrival.y[1].eps[1], y / y0 - k * y), "{:?}", arrival.y);
+        }
+    }
+}

@@ -24,11 +24,37 @@ pub fn activation_voltage_v<S: Scalar>(charge: &Record<S>, window: f64) -> Optio
     maximum(&time_s, &voltage_v).map(|(_, voltage)| voltage)
 }
 
+/// Relative difference of two currents that a measured voltammogram can tell apart (1).
+const HEIGHT_RESOLUTION: f64 = 0.02;
+
 /// Voltage (V) and height of the largest oxidation current of a sweep to higher voltage.
 ///
-/// The height is positive, in the unit of the record's current. `None` if the record is empty. SPEC section 8.
+/// The height is positive, in the unit of the record's current. Peaks whose heights differ by no more than a
+/// measurement can tell ([`HEIGHT_RESOLUTION`]) share in the voltage: local maxima count with the weight
+/// exp((h/h_max − 1)/0.02), so that two peaks that change ranks move it steadily instead of by a jump. `None` if the
+/// record is empty. SPEC section 8.
 pub fn oxidation_peak<S: Scalar>(sweep: &Record<S>) -> Option<(S, S)> {
-    maximum(&sweep.voltage_v, &oxidation(sweep))
+    let oxidation = oxidation(sweep);
+    let (at, largest) = maximum(&sweep.voltage_v, &oxidation)?;
+    let (mut voltages, mut weights) = (S::constant(0.0), S::constant(0.0));
+    for peak in local_maxima(&oxidation) {
+        let around = peak.saturating_sub(2)..(peak + 3).min(oxidation.len());
+        let (voltage, height) = maximum(&sweep.voltage_v[around.clone()], &oxidation[around])?;
+        let weight = ((height / largest - 1.0) / HEIGHT_RESOLUTION).exp();
+        voltages += voltage * weight;
+        weights += weight;
+    }
+    // A current that is largest at an end of the sweep is no peak, but the best there is.
+    let is_peak = weights.value() >= 0.5;
+    Some((if is_peak { voltages / weights } else { at }, largest))
+}
+
+/// Positions of points that are higher than the one before and not lower than the one after.
+fn local_maxima<S: Scalar>(y: &[S]) -> impl Iterator<Item = usize> + '_ {
+    let triples = y.windows(3).enumerate();
+    triples
+        .filter(|(_, w)| w[1].value() > w[0].value() && w[1].value() >= w[2].value())
+        .map(|(i, _)| i + 1)
 }
 
 /// Voltage (V) and height of the first oxidation peak of a sweep to higher voltage: the first local maximum that is
@@ -39,13 +65,10 @@ pub fn oxidation_peak<S: Scalar>(sweep: &Record<S>) -> Option<(S, S)> {
 pub fn first_oxidation_peak<S: Scalar>(sweep: &Record<S>, share: f64) -> Option<(S, S)> {
     let oxidation = oxidation(sweep);
     let (_, largest) = maximum(&sweep.voltage_v, &oxidation)?;
-    let is_peak = |w: &[S]| {
-        let (before, here, after) = (w[0].value(), w[1].value(), w[2].value());
-        here > before && here >= after && here >= share * largest.value()
-    };
-    match oxidation.windows(3).position(is_peak) {
-        Some(before) => {
-            let around = before..before + 3;
+    let mut peaks = local_maxima(&oxidation);
+    match peaks.find(|i| oxidation[*i].value() >= share * largest.value()) {
+        Some(top) => {
+            let around = top - 1..top + 2;
             maximum(&sweep.voltage_v[around.clone()], &oxidation[around])
         }
         None => maximum(&sweep.voltage_v, &oxidation),
@@ -162,6 +185,23 @@ mod tests {
         let sweep = record(&[(0.0, 1.0, 0.0), (1.0, 1.1, -2.0), (2.0, 1.2, 0.0)]);
         let (voltage, height) = oxidation_peak(&sweep).unwrap();
         assert!((voltage - 1.1).abs() < 1e-12 && (height - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn equal_peaks_share_the_voltage_and_unequal_ones_do_not() {
+        let peaks = |left: f64, right: f64| {
+            let currents = [0.0, -left, 0.0, 0.0, -right, 0.0];
+            let points = currents.iter().enumerate();
+            let points = points.map(|(i, c)| (i as f64, i as f64, *c));
+            oxidation_peak(&record(&points.collect::<Vec<_>>()))
+                .unwrap()
+                .0
+        };
+        assert!((peaks(2.0, 2.0) - 2.5).abs() < 1e-9);
+        assert!((peaks(2.0, 2.4) - 4.0).abs() < 1e-3);
+        assert!((peaks(2.0, 1.6) - 1.0).abs() < 1e-3);
+        // Continuous where the ranks change.
+        assert!((peaks(2.0, 2.0 + 1e-9) - peaks(2.0, 2.0 - 1e-9)).abs() < 1e-6);
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub use analyse::warburg_slope;
 
 use crate::cell::Cell;
 use crate::mechanism::Slot;
-use crate::numerics::scalar::Sensitive;
 use crate::numerics::interpolate::maximum;
+use crate::numerics::scalar::Sensitive;
 use crate::protocol::Protocol;
 use crate::protocol::Step;
 use crate::record::Spectrum;

@@ -13,5 +13,6 @@ mod mechanism;
 mod physics;
 mod recovery;
 mod reference;
+mod sensitivity;
 mod support;
 mod tidy;
