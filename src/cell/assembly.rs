@@ -4,6 +4,9 @@ use super::layout::Layout;
 use super::physics::FaceFlux;
 use super::physics::Physics;
 use super::physics::VolumeView;
+use crate::numerics::blocks::BlockMatrix;
+use crate::numerics::blocks::BlockShape;
+use crate::numerics::blocks::Row;
 use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::Scalar;
 
@@ -50,7 +53,7 @@ impl<S: Scalar> Physics<S> {
     /// Applies a face's flux to the volumes beside it.
     fn exchange(&self, layout: &Layout, face: usize, flux: &FaceFlux<S>, rate: &mut [S]) {
         for (volume, sign) in [(face, -1.0), (face + 1, 1.0)] {
-            let per_width = S::constant(sign) / self.width(layout, volume);
+            let per_width = self.per_width(layout, volume) * sign;
             let start = layout.volumes[volume].start;
             let amounts = &mut rate[start..start + layout.n_dissolved];
             for (amount, flux) in amounts.iter_mut().zip(&flux.species) {
@@ -85,42 +88,51 @@ pub(super) struct Differentiator<'a, S> {
     pub(super) tangent: &'a Physics<Direction<S>>,
 }
 
-/// A window of directions of one block.
-struct Pass<'a, S> {
+/// A window of directions of one block. The directions of a block are its states, then the wetted fraction, then the
+/// current.
+struct Pass {
     index: usize,
+    /// First direction of the window.
     first: usize,
-    n: usize,
-    views: &'a [VolumeView<S>],
+}
+
+/// Where the derivatives of a pass go: columns of the block's states, then of the border.
+struct Columns {
+    /// Column of the first direction, and how many directions are states of the block.
+    states: (usize, usize),
+    /// Direction and border column of the wetted fraction and the current.
+    border: [Option<(usize, usize)>; 2],
 }
 
 impl<S: Scalar> Differentiator<'_, S> {
-    /// Adds the Jacobian at a state and current to `entries` (column-major, filled with zeros, `n × n`).
+    /// Adds the Jacobian at a state and current to `matrix`, which comes filled with zeros.
     ///
-    /// With `n` one larger than the number of states, the last column holds ∂f/∂I, the last row ∂V/∂y, and the
-    /// corner ∂V/∂I: what impedance and an imposed voltage need.
-    pub(super) fn jacobian(&self, y: &[S], current: S, n: usize, entries: &mut [S]) {
+    /// With one border unknown more than the cell has, the last column holds ∂f/∂I, the last row ∂V/∂y, and the corner
+    /// ∂V/∂I: what impedance and an imposed voltage need.
+    pub(super) fn jacobian(&self, y: &[S], current: S, matrix: &mut BlockMatrix<S>) {
         let views = self.physics.views(self.layout, y, current);
+        let mut scratch = Vec::new();
         for index in 0..self.layout.volumes.len() {
             let n_directions = self.layout.block(index).len() + 2;
             for first in (0..n_directions).step_by(DIRECTIONS) {
-                let pass = Pass {
-                    index,
-                    first,
-                    n,
-                    views: &views,
-                };
-                self.differentiate(&pass, y, current, entries);
+                let pass = Pass { index, first };
+                self.differentiate(&pass, &views, (y, current), (&mut scratch, matrix));
             }
         }
         if let Some(w) = self.layout.wetted {
             let wetted = self.tangent.wetting(Dual::variable(y[w], 0));
-            entries[w * n + w] = wetted.eps[0];
+            matrix.border_row_mut(0)[w] = wetted.eps[0];
         }
     }
 
-    /// One pass: a block and its two faces, differentiated in a window of the block's directions. The directions of
-    /// a block are its states, then the wetted fraction, then the current.
-    fn differentiate(&self, pass: &Pass<'_, S>, y: &[S], current: S, entries: &mut [S]) {
+    /// One pass: a block and its two faces, differentiated in a window of the block's directions.
+    fn differentiate(
+        &self,
+        pass: &Pass,
+        views: &[VolumeView<S>],
+        (y, current): (&[S], S),
+        (scratch, matrix): (&mut Vec<Direction<S>>, &mut BlockMatrix<S>),
+    ) {
         let layout = self.layout;
         let range = layout.block(pass.index);
         let n_block = range.len();
@@ -128,82 +140,120 @@ impl<S: Scalar> Differentiator<'_, S> {
             Some(local) if local < DIRECTIONS => Dual::variable(value, local),
             _ => Dual::fixed(value),
         };
-        let mut state = [Direction::<S>::constant(0.0); BLOCK_MAX];
-        for (i, value) in y[range.clone()].iter().enumerate() {
-            state[i] = seed(*value, i);
-        }
+        scratch.clear();
+        let states = y[range].iter().enumerate();
+        scratch.extend(states.map(|(i, value)| seed(*value, i)));
+        scratch.resize(2 * n_block, Direction::<S>::constant(0.0));
+        let (state, rate) = scratch.split_at_mut(n_block);
         let wetted = seed(layout.wetted.map_or(S::constant(1.0), |w| y[w]), n_block);
         let drive = seed(current, n_block + 1);
-        let mut rate = [Direction::<S>::constant(0.0); BLOCK_MAX];
-        let (view, voltage) = self.tangent.block(
-            layout,
-            pass.index,
-            &state[..n_block],
-            (wetted, drive),
-            &mut rate[..n_block],
-        );
-        let columns = self.columns(pass, n_block, range.start);
-        let mut column = |row: usize, value: &Direction<S>| {
-            for (column, derivative) in columns.iter().zip(&value.eps) {
-                if *column < pass.n && row < pass.n {
-                    entries[column * pass.n + row] += *derivative;
-                }
-            }
-        };
-        for (i, value) in rate[..n_block].iter().enumerate() {
-            column(range.start + i, value);
+        let (view, voltage) = self
+            .tangent
+            .block(layout, pass.index, state, (wetted, drive), rate);
+        let columns = self.columns(pass, matrix.shape());
+        for (i, value) in rate.iter().enumerate() {
+            columns.add(&mut matrix.row_mut(pass.index, i), value);
         }
-        column(layout.n_states, &voltage);
+        columns.add_voltage(matrix, layout.n_states, &voltage);
         // The left face is seen with the current as a constant: the pass of its left block has counted it.
         if pass.index > 0 {
             let face = pass.index - 1;
-            let left = pass.views[face].lift();
+            let left = views[face].lift();
             let flux = self
                 .tangent
                 .face(layout, face, (&left, &view), Dual::fixed(current));
-            self.exchange(face, &flux, &mut column);
+            self.exchange(face, &flux, &columns, matrix);
         }
         if pass.index + 1 < layout.volumes.len() {
-            let right = pass.views[pass.index + 1].lift();
+            let right = views[pass.index + 1].lift();
             let flux = self
                 .tangent
                 .face(layout, pass.index, (&view, &right), drive);
-            self.exchange(pass.index, &flux, &mut column);
+            self.exchange(pass.index, &flux, &columns, matrix);
         }
     }
 
-    /// The column of each direction of a pass; directions without one get an index past the end.
-    fn columns(&self, pass: &Pass<'_, S>, n_block: usize, start: usize) -> [usize; DIRECTIONS] {
-        std::array::from_fn(|local| {
-            let direction = pass.first + local;
-            match direction.checked_sub(n_block) {
-                None => start + direction,
-                Some(0) => self.layout.wetted.unwrap_or(usize::MAX),
-                // Without a column for it, the current's index is that past the end.
-                Some(1) => self.layout.n_states,
-                Some(_) => usize::MAX,
-            }
-        })
+    fn columns(&self, pass: &Pass, shape: &BlockShape) -> Columns {
+        let range = self.layout.block(pass.index);
+        let direction = |after: usize| {
+            let local = (range.len() + after).checked_sub(pass.first)?;
+            (local < DIRECTIONS).then_some(local)
+        };
+        let n_own = usize::from(self.layout.wetted.is_some());
+        let has_current = shape.n_border() > n_own;
+        let n_states = range.len().saturating_sub(pass.first).min(DIRECTIONS);
+        Columns {
+            states: (range.start + pass.first, n_states),
+            border: [
+                direction(0).filter(|_| n_own > 0).map(|local| (local, 0)),
+                direction(1)
+                    .filter(|_| has_current)
+                    .map(|local| (local, n_own)),
+            ],
+        }
     }
 
     fn exchange(
         &self,
         face: usize,
         flux: &FaceFlux<Direction<S>>,
-        column: &mut impl FnMut(usize, &Direction<S>),
+        columns: &Columns,
+        matrix: &mut BlockMatrix<S>,
     ) {
         let layout = self.layout;
         for (volume, sign) in [(face, -1.0), (face + 1, 1.0)] {
-            let per_width = Dual::constant(sign) / self.tangent.width(layout, volume);
+            let per_width = self.tangent.per_width(layout, volume) * sign;
+            let first = layout.block(volume).start;
             for species in 0..layout.n_dissolved {
                 let change = flux.species[species] * per_width;
-                column(layout.dissolved(volume, species), &change);
+                let row = layout.dissolved(volume, species) - first;
+                columns.add(&mut matrix.row_mut(volume, row), &change);
             }
             if layout.volumes[volume].is_porous() {
                 let change = -(flux.ionic_current * per_width * self.tangent.per_capacitance);
-                column(layout.potential(volume), &change);
+                let row = layout.potential(volume) - first;
+                columns.add(&mut matrix.row_mut(volume, row), &change);
             }
         }
-        column(layout.n_states, &-flux.drop);
+        columns.add_voltage(matrix, layout.n_states, &-flux.drop);
+    }
+}
+
+impl Columns {
+    /// Adds derivatives to a row of a block.
+    #[inline]
+    fn add<S: Scalar>(&self, row: &mut Row<&mut [S]>, value: &Direction<S>) {
+        let (column, n) = self.states;
+        // A window past the block's states holds the border's directions alone.
+        if n > 0 {
+            let core = &mut row.core[column - row.first..][..n];
+            for (entry, derivative) in core.iter_mut().zip(&value.eps) {
+                *entry += *derivative;
+            }
+        }
+        for (direction, column) in self.border.iter().flatten() {
+            row.border[*column] += value.eps[*direction];
+        }
+    }
+
+    /// Adds derivatives to the row of the voltage, if there is one: the last border row.
+    fn add_voltage<S: Scalar>(
+        &self,
+        matrix: &mut BlockMatrix<S>,
+        n_states: usize,
+        value: &Direction<S>,
+    ) {
+        let (n, n_core) = (matrix.shape().n_unknowns(), matrix.shape().n_core());
+        if n == n_states {
+            return;
+        }
+        let row = matrix.border_row_mut(n - 1 - n_core);
+        let (column, n_own) = self.states;
+        for (entry, derivative) in row[column..column + n_own].iter_mut().zip(&value.eps) {
+            *entry += *derivative;
+        }
+        for (direction, column) in self.border.iter().flatten() {
+            row[n_core + column] += value.eps[*direction];
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::mechanism::Mechanism;
-use crate::numerics::bordered::BlockShape;
+use crate::numerics::blocks::BlockShape;
 
 /// What closes the cell at one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +196,11 @@ impl Layout {
             None => self.right_foil.end,
         };
         from..to
+    }
+
+    /// Block structure with the cell's current as one more border unknown.
+    pub fn shape_with_current(&self) -> BlockShape {
+        self.shape.with_border(self.shape.n_border() + 1)
     }
 
     /// Index of the amount of a dissolved species in a volume.

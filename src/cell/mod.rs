@@ -24,6 +24,7 @@ pub use start::Equilibrated;
 use std::sync::Arc;
 
 use crate::mechanism::Mechanism;
+use crate::numerics::blocks::BlockMatrix;
 use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::Sensitive;
 use crate::numerics::scalar::values;
@@ -146,22 +147,23 @@ impl<S: Sensitive> Cell<S> {
         (open - voltage_v) / resistance
     }
 
-    /// Writes the Jacobian at a state and current into `entries` (column-major, filled with zeros, `n × n`).
+    /// Adds the Jacobian at a state and current to `matrix`, which comes filled with zeros.
     ///
-    /// With `n` one larger than the number of states, the last column holds ∂f/∂I, the last row ∂V/∂y, and the
+    /// With one border unknown more than the layout has, the last column holds ∂f/∂I, the last row ∂V/∂y, and the
     /// corner ∂V/∂I: what impedance and an imposed voltage need.
-    pub fn jacobian(&self, y: &[f64], current_a_m2: f64, n: usize, entries: &mut [f64]) {
+    pub fn jacobian(&self, y: &[f64], current_a_m2: f64, matrix: &mut BlockMatrix<f64>) {
         let differentiator = Differentiator {
             layout: &self.layout,
             physics: &self.plain,
             tangent: &self.tangent,
         };
-        differentiator.jacobian(y, current_a_m2, n, entries);
+        differentiator.jacobian(y, current_a_m2, matrix);
     }
 
-    /// The Jacobian with the derivatives that the state, the current and the parameters carry.
-    pub fn varied_jacobian(&self, y: &[S], current_a_m2: S, n: usize) -> Vec<S> {
-        let mut entries = vec![S::constant(0.0); n * n];
+    /// The Jacobian with current and voltage, with the derivatives that the state, the current and the parameters carry.
+    pub fn varied_jacobian(&self, y: &[S], current_a_m2: S) -> BlockMatrix<S> {
+        let shape = self.layout.shape_with_current();
+        let mut matrix = BlockMatrix::filled(&shape, S::constant(0.0));
         let lifted: Vec<Direction<S>> = self.values.iter().map(|v| Dual::fixed(*v)).collect();
         let tangent = Physics::new(&self.mechanism, &lifted, &self.layout.design);
         let differentiator = Differentiator {
@@ -169,7 +171,7 @@ impl<S: Sensitive> Cell<S> {
             physics: &self.physics,
             tangent: &tangent,
         };
-        differentiator.jacobian(y, current_a_m2, n, &mut entries);
-        entries
+        differentiator.jacobian(y, current_a_m2, &mut matrix);
+        matrix
     }
 }

@@ -67,10 +67,11 @@ pub(super) struct FaceFlux<S> {
 #[derive(Clone, Debug)]
 pub(super) struct Physics<S> {
     pub(super) chemistry: Chemistry<S>,
-    separator_width: S,
     thickness: S,
-    left_width: S,
-    right_width: S,
+    /// Widths of the volumes (m): left electrode, separator, right electrode.
+    widths: [S; 3],
+    /// Their reciprocals (m⁻¹).
+    per_widths: [S; 3],
     separator_porosity: S,
     separator_factor: S,
     frame_porosity: S,
@@ -96,10 +97,14 @@ impl<S: Scalar> Physics<S> {
         let thickness = at(roles.loading) / at(roles.active_density);
         let porosity = at(roles.separator_porosity);
         let transference = at(roles.transference);
+        let widths = [
+            thickness / design.left.n_volumes() as f64,
+            at(roles.separator_thickness) / design.n_separator as f64,
+            thickness / design.right.n_volumes() as f64,
+        ];
         Self {
-            separator_width: at(roles.separator_thickness) / design.n_separator as f64,
-            left_width: thickness / design.left.n_volumes() as f64,
-            right_width: thickness / design.right.n_volumes() as f64,
+            widths,
+            per_widths: widths.map(|width| S::constant(1.0) / width),
             thickness,
             separator_porosity: porosity,
             separator_factor: porosity.pow(at(roles.bruggeman)),
@@ -120,11 +125,16 @@ impl<S: Scalar> Physics<S> {
 
     /// Width of a volume (m).
     pub(super) fn width(&self, layout: &Layout, volume: usize) -> S {
-        match layout.volumes[volume].region {
-            Region::LeftElectrode => self.left_width,
-            Region::Separator => self.separator_width,
-            Region::RightElectrode => self.right_width,
-        }
+        self.widths[layout.volumes[volume].region as usize]
+    }
+
+    /// Reciprocal width of a volume (m⁻¹).
+    pub(super) fn per_width(&self, layout: &Layout, volume: usize) -> S {
+        self.per_widths[layout.volumes[volume].region as usize]
+    }
+
+    fn separator_width(&self) -> S {
+        self.widths[Region::Separator as usize]
     }
 
     /// Porosity from the amounts of solids, SPEC section 3.
@@ -211,7 +221,7 @@ impl<S: Scalar> Physics<S> {
         VolumeView {
             ln_carrier: self.ln_carrier(&concentrations),
             concentrations,
-            half_path: self.separator_width * 0.5 / self.separator_factor,
+            half_path: self.separator_width() * 0.5 / self.separator_factor,
             potential: S::constant(0.0),
         }
     }
@@ -275,11 +285,11 @@ impl<S: Scalar> Physics<S> {
         let magnitude = (faradaic * faradaic + FOIL_CURRENT_SMOOTHING).sqrt();
         foil[1] = -(barrier * magnitude / stripping.activation_charge);
         let per_charge = 1.0 / (stripping.electrons * FARADAY_C_PER_MOL);
-        volume[self.chemistry.carrier] += faradaic * per_charge / self.separator_width;
+        volume[self.chemistry.carrier] += faradaic * per_charge / self.separator_width();
         for shuttle in &self.chemistry.shuttles {
             let rate = shuttle.rate_constant * view.concentrations[shuttle.reactant];
             for (species, n) in &shuttle.dissolved {
-                volume[*species] += rate * *n / self.separator_width;
+                volume[*species] += rate * *n / self.separator_width();
             }
             for (film, n) in &shuttle.films {
                 foil[2 + film] += rate * *n;
@@ -312,7 +322,7 @@ impl<S: Scalar> Physics<S> {
         let per_charge = 1.0 / (stripping.electrons * FARADAY_C_PER_MOL);
         foil[1] =
             (faradaic * per_charge + desolvated) / (self.coated_area * self.chemistry.site_density);
-        volume[self.chemistry.carrier] -= desolvated / self.separator_width;
+        volume[self.chemistry.carrier] -= desolvated / self.separator_width();
     }
 
     /// What passes the face between two volumes. SPEC sections 4 and 6.

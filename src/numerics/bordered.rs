@@ -1,103 +1,13 @@
-//! LU factorisation of a block-tridiagonal matrix with a dense border, the shape of a one-dimensional cell.
+//! LU factorisation of a block-tridiagonal matrix with a dense border.
 //!
-//! The unknowns come in consecutive blocks (one finite volume each) that couple to their neighbours only, followed
-//! by a few border unknowns (wetted fraction, cell current) that couple to everything:
-//!
-//! ```text
-//! | T  B |   T block tridiagonal, B and C dense, D small
-//! | C  D |
-//! ```
-//!
-//! T is factorised by the block Thomas algorithm with partial pivoting inside the diagonal blocks, the border by
-//! its Schur complement D − C T⁻¹ B. Work is linear in the number of blocks.
+//! The core is factorised by the block Thomas algorithm with partial pivoting inside the diagonal blocks, the border
+//! by its Schur complement D − C T⁻¹ B. Work is linear in the number of blocks.
 
-use std::ops::{AddAssign, Div, Mul, Neg, Sub, SubAssign};
-
-use nalgebra::Complex;
-
+use super::blocks::BlockMatrix;
+use super::blocks::BlockShape;
+use super::blocks::Field;
+use super::blocks::dot;
 use super::scalar::Slopes;
-
-/// A field element: real for time integration, complex for impedance.
-pub trait Field:
-    Copy
-    + Mul<Output = Self>
-    + Sub<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-    + SubAssign
-    + AddAssign
-    + PartialEq
-{
-    /// Zero.
-    const ZERO: Self;
-    /// One.
-    const ONE: Self;
-    /// A measure of size for choosing pivots.
-    fn size(self) -> f64;
-}
-
-impl Field for f64 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    fn size(self) -> f64 {
-        self.abs()
-    }
-}
-
-impl Field for Complex<f64> {
-    const ZERO: Self = Complex { re: 0.0, im: 0.0 };
-    const ONE: Self = Complex { re: 1.0, im: 0.0 };
-    fn size(self) -> f64 {
-        self.re.abs() + self.im.abs()
-    }
-}
-
-/// Where the blocks and the border of the matrix lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockShape {
-    /// First index of each block, and one past the last: `n_blocks + 1` entries.
-    starts: Vec<usize>,
-    /// Number of border unknowns, at the end.
-    n_border: usize,
-}
-
-impl BlockShape {
-    /// Blocks of the given sizes in order, then `n_border` border unknowns.
-    pub fn new(block_sizes: &[usize], n_border: usize) -> Self {
-        let mut starts = vec![0];
-        for size in block_sizes {
-            starts.push(starts[starts.len() - 1] + size);
-        }
-        Self { starts, n_border }
-    }
-
-    /// The same blocks with another number of border unknowns.
-    #[must_use]
-    pub fn with_border(&self, n_border: usize) -> Self {
-        Self {
-            starts: self.starts.clone(),
-            n_border,
-        }
-    }
-
-    /// Number of unknowns, border included.
-    pub fn n_unknowns(&self) -> usize {
-        self.n_core() + self.n_border
-    }
-
-    /// Number of unknowns without the border.
-    pub fn n_core(&self) -> usize {
-        self.starts[self.starts.len() - 1]
-    }
-
-    fn n_blocks(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    fn size(&self, block: usize) -> usize {
-        self.starts[block + 1] - self.starts[block]
-    }
-}
 
 /// Rows of a stored block come in groups of this many, filled up with zeros, so that a product with a vector needs
 /// no remainder loop: with ten states to a volume this halves the time of a solve.
@@ -114,8 +24,10 @@ pub struct BorderedLu<T> {
     inverse: Vec<Panel<T>>,
     /// D⁻¹U of each block but the last.
     upper: Vec<Panel<T>>,
-    /// The block left of each diagonal block: entries that are not zero, transport touches few rows.
-    lower: Vec<Vec<(usize, usize, T)>>,
+    /// The block left of each diagonal block but the first.
+    lower: Vec<Panel<T>>,
+    /// The block right of each diagonal block but the last, as it was before the elimination.
+    right: Vec<Panel<T>>,
     /// T⁻¹B, one column after the other.
     border_columns: Vec<T>,
     /// C, one row after the other.
@@ -154,73 +66,78 @@ impl<T: Field> BorderedLu<T> {
                 .clone()
                 .map(|b| Panel::new(shape.size(b), after(b)))
                 .collect(),
-            lower: blocks.map(|_| Vec::new()).collect(),
-            border_columns: vec![T::ZERO; n * shape.n_border],
-            border_rows: vec![T::ZERO; n * shape.n_border],
-            schur: Panel::new(shape.n_border, shape.n_border),
+            lower: blocks
+                .map(|b| Panel::new(shape.size(b), if b > 0 { shape.size(b - 1) } else { 0 }))
+                .collect(),
+            right: (0..shape.n_blocks())
+                .map(|b| Panel::new(shape.size(b), after(b)))
+                .collect(),
+            border_columns: vec![T::ZERO; n * shape.n_border()],
+            border_rows: vec![T::ZERO; n * shape.n_border()],
+            schur: Panel::new(shape.n_border(), shape.n_border()),
             singular: true,
             shape: shape.clone(),
         }
     }
 
-    /// Factorises a matrix, given dense and column-major; entries outside the shape are not read. A singular matrix
-    /// is remembered and told by [`Self::solve`].
+    /// Factorises a matrix. A singular one is remembered and told by [`Self::solve`].
     ///
     /// # Panics
-    /// If the matrix has another size than the shape.
-    pub fn factorise(&mut self, matrix: &[T]) {
-        let n = self.shape.n_unknowns();
-        assert_eq!(matrix.len(), n * n, "size of the matrix");
+    /// If the matrix has another shape.
+    pub fn factorise(&mut self, matrix: &BlockMatrix<T>) {
+        assert_eq!(*matrix.shape(), self.shape, "shape of the matrix");
         self.singular = !self.factorise_blocks(matrix) || !self.factorise_border(matrix);
     }
 
-    fn factorise_blocks(&mut self, matrix: &[T]) -> bool {
-        let n = self.shape.n_unknowns();
+    fn factorise_blocks(&mut self, matrix: &BlockMatrix<T>) -> bool {
         for block in 0..self.shape.n_blocks() {
-            let (start, size) = (self.shape.starts[block], self.shape.size(block));
-            let rows = |column: usize| &matrix[column * n + start..column * n + start + size];
+            let (start, size) = (self.shape.start(block), self.shape.size(block));
+            let (lower, right) = (&mut self.lower[block], &mut self.right[block]);
             let inverse = &mut self.inverse[block];
-            inverse.fill(|j| rows(start + j));
+            let from = |row: usize, column: usize| {
+                let row = matrix.row(block, row);
+                &row.core[column - row.first..]
+            };
+            inverse.load(|i| from(i, start));
+            right.load(|i| from(i, start + size));
             if block > 0 {
-                let before = self.shape.starts[block - 1];
-                let lower = &mut self.lower[block];
-                lower.clear();
-                for j in 0..self.shape.size(block - 1) {
-                    let entries = rows(before + j).iter().enumerate();
-                    let entries = entries.filter(|(_, value)| **value != T::ZERO);
-                    lower.extend(entries.map(|(i, value)| (i, j, *value)));
-                }
+                let before = self.shape.start(block - 1);
+                lower.load(|i| from(i, before));
                 inverse.subtract_product(lower, &self.upper[block - 1]);
             }
             if !inverse.invert() {
                 return false;
             }
-            let after = start + size;
-            self.upper[block].fill_with_product(inverse, |j| rows(after + j));
+            let upper = &mut self.upper[block];
+            upper.entries.fill(T::ZERO);
+            upper.add_product(inverse, right, T::ONE);
         }
         true
     }
 
-    fn factorise_border(&mut self, matrix: &[T]) -> bool {
-        let (n, m) = (self.shape.n_core(), self.shape.n_border);
-        let all = n + m;
+    fn factorise_border(&mut self, matrix: &BlockMatrix<T>) -> bool {
+        let (n, m) = (self.shape.n_core(), self.shape.n_border());
         let mut columns = std::mem::take(&mut self.border_columns);
-        for b in 0..m {
-            let column = &mut columns[b * n..(b + 1) * n];
-            column.copy_from_slice(&matrix[(n + b) * all..(n + b) * all + n]);
-            self.solve_core(column);
-            for (j, value) in self.border_rows[b * n..(b + 1) * n].iter_mut().enumerate() {
-                *value = matrix[j * all + n + b];
+        for block in 0..self.shape.n_blocks() {
+            for i in 0..self.shape.size(block) {
+                let row = matrix.row(block, i);
+                for (b, value) in row.border.iter().enumerate() {
+                    columns[b * n + self.shape.start(block) + i] = *value;
+                }
             }
+        }
+        for b in 0..m {
+            self.solve_core(&mut columns[b * n..(b + 1) * n]);
+            self.border_rows[b * n..(b + 1) * n].copy_from_slice(&matrix.border_row(b)[..n]);
         }
         self.border_columns = columns;
         let (rows, columns) = (&self.border_rows, &self.border_columns);
-        let product =
-            |r: usize, c: usize| dot(&rows[r * n..(r + 1) * n], &columns[c * n..(c + 1) * n]);
-        for c in 0..m {
-            for r in 0..m {
+        for r in 0..m {
+            let corner = &matrix.border_row(r)[n..];
+            for c in 0..m {
+                let product = dot(&rows[r * n..(r + 1) * n], &columns[c * n..(c + 1) * n]);
                 let stride = self.schur.stride;
-                self.schur.entries[c * stride + r] = matrix[(n + c) * all + n + r] - product(r, c);
+                self.schur.entries[c * stride + r] = corner[c] - product;
             }
         }
         self.schur.invert()
@@ -293,12 +210,15 @@ impl<T: Field> BorderedLu<T> {
     {
         let mut copy = Vec::new();
         for block in 0..self.shape.n_blocks() {
-            let (before, here) = b.split_at_mut(self.shape.starts[block]);
+            let (before, here) = b.split_at_mut(self.shape.start(block));
             let here = &mut here[..self.shape.size(block)];
             if block > 0 {
-                let before = &before[self.shape.starts[block - 1]..];
-                for &(i, j, value) in &self.lower[block] {
-                    here[i].add_multiple(-value.into(), &before[j]);
+                let before = &before[self.shape.start(block - 1)..];
+                let lower = &self.lower[block];
+                copy.resize(here.len(), L::ZERO);
+                lower.multiply_many(&before[..lower.n_columns], &mut copy);
+                for (x, y) in here.iter_mut().zip(&copy) {
+                    x.add_multiple(-1.0, y);
                 }
             }
             copy.clear();
@@ -306,8 +226,8 @@ impl<T: Field> BorderedLu<T> {
             self.inverse[block].multiply_many(&copy, here);
         }
         for block in (0..self.shape.n_blocks().saturating_sub(1)).rev() {
-            let (here, after) = b.split_at_mut(self.shape.starts[block + 1]);
-            let here = &mut here[self.shape.starts[block]..];
+            let (here, after) = b.split_at_mut(self.shape.start(block + 1));
+            let here = &mut here[self.shape.start(block)..];
             let upper = &self.upper[block];
             copy.resize(here.len(), L::ZERO);
             upper.multiply_many(&after[..upper.n_columns], &mut copy);
@@ -320,20 +240,19 @@ impl<T: Field> BorderedLu<T> {
     /// Solves with the block-tridiagonal part alone.
     fn solve_core(&self, b: &mut [T]) {
         for block in 0..self.shape.n_blocks() {
-            let start = self.shape.starts[block];
+            let start = self.shape.start(block);
             let (before, here) = b.split_at_mut(start);
             if block > 0 {
-                let before = &before[self.shape.starts[block - 1]..];
-                for &(i, j, value) in &self.lower[block] {
-                    here[i] -= value * before[j];
-                }
+                let before = &before[self.shape.start(block - 1)..];
+                let lower = &self.lower[block];
+                lower.multiply(&before[..lower.n_columns], |i, value| here[i] -= value);
             }
             self.inverse[block].multiply_in_place(&mut here[..self.shape.size(block)]);
         }
         for block in (0..self.shape.n_blocks().saturating_sub(1)).rev() {
-            let end = self.shape.starts[block + 1];
+            let end = self.shape.start(block + 1);
             let (here, after) = b.split_at_mut(end);
-            let here = &mut here[self.shape.starts[block]..];
+            let here = &mut here[self.shape.start(block)..];
             let upper = &self.upper[block];
             upper.multiply(&after[..upper.n_columns], |i, value| here[i] -= value);
         }
@@ -351,45 +270,71 @@ impl<T: Field> Panel<T> {
         }
     }
 
-    fn fill<'m>(&mut self, column_of: impl Fn(usize) -> &'m [T])
+    /// Takes the panel's columns from the beginning of each of these rows.
+    fn load<'m>(&mut self, row: impl Fn(usize) -> &'m [T])
     where
         T: 'm,
     {
-        let columns = self.entries.chunks_exact_mut(self.stride.max(1));
-        for (j, column) in columns.enumerate() {
-            column[..self.n_rows].copy_from_slice(column_of(j));
-        }
-    }
-
-    /// Becomes `left` times the matrix with these columns, whose entries are mostly zero.
-    fn fill_with_product<'m>(&mut self, left: &Self, column_of: impl Fn(usize) -> &'m [T])
-    where
-        T: 'm,
-    {
-        let columns = self.entries.chunks_exact_mut(self.stride.max(1));
-        for (j, column) in columns.enumerate() {
-            column.fill(T::ZERO);
-            for (k, factor) in column_of(j).iter().enumerate() {
-                if *factor != T::ZERO {
-                    let source = &left.entries[k * left.stride..(k + 1) * left.stride];
-                    for (x, y) in column.iter_mut().zip(source) {
-                        *x += *factor * *y;
+        let n_columns = self.n_columns;
+        for i in 0..self.n_rows {
+            let row = &row(i)[..n_columns];
+            match self.stride {
+                4 => set_row(self.entries.as_chunks_mut::<4>().0, i, row),
+                8 => set_row(self.entries.as_chunks_mut::<8>().0, i, row),
+                12 => set_row(self.entries.as_chunks_mut::<12>().0, i, row),
+                16 => set_row(self.entries.as_chunks_mut::<16>().0, i, row),
+                stride => {
+                    for (j, value) in row.iter().enumerate() {
+                        self.entries[j * stride + i] = *value;
                     }
                 }
             }
         }
     }
 
-    /// Subtracts the product of sparse entries with a panel.
-    fn subtract_product(&mut self, left: &[(usize, usize, T)], right: &Self) {
-        for (column, source) in self
-            .entries
-            .chunks_exact_mut(self.stride.max(1))
-            .zip(right.entries.chunks_exact(right.stride.max(1)))
-        {
-            for &(i, k, value) in left {
-                column[i] -= value * source[k];
+    /// Subtracts a product of panels.
+    fn subtract_product(&mut self, left: &Self, right: &Self) {
+        self.add_product(left, right, -T::ONE);
+    }
+
+    /// Adds `sign` times a product of panels.
+    fn add_product(&mut self, left: &Self, right: &Self, sign: T) {
+        match self.stride {
+            4 => self.add_product_strided::<4>(left, right, sign),
+            8 => self.add_product_strided::<8>(left, right, sign),
+            12 => self.add_product_strided::<12>(left, right, sign),
+            16 => self.add_product_strided::<16>(left, right, sign),
+            stride => {
+                let columns = self.entries.chunks_exact_mut(stride.max(1));
+                let factors = right.entries.chunks_exact(right.stride.max(1));
+                for (column, factors) in columns.zip(factors) {
+                    let sources = left.entries.chunks_exact(stride.max(1));
+                    for (source, factor) in sources.zip(&factors[..right.n_rows]) {
+                        for (x, y) in column.iter_mut().zip(source) {
+                            *x += *factor * sign * *y;
+                        }
+                    }
+                }
             }
+        }
+    }
+
+    /// The product for a stride that the compiler knows; a factor of zero, of which transport leaves many, is skipped.
+    fn add_product_strided<const STRIDE: usize>(&mut self, left: &Self, right: &Self, sign: T) {
+        let (columns, _) = self.entries.as_chunks_mut::<STRIDE>();
+        let (sources, _) = left.entries.as_chunks::<STRIDE>();
+        let factors = right.entries.chunks_exact(right.stride.max(1));
+        for (column, factors) in columns.iter_mut().zip(factors) {
+            let mut sums = *column;
+            for (source, factor) in sources.iter().zip(&factors[..right.n_rows]) {
+                if *factor != T::ZERO {
+                    let factor = *factor * sign;
+                    for (sum, y) in sums.iter_mut().zip(source) {
+                        *sum += factor * *y;
+                    }
+                }
+            }
+            *column = sums;
         }
     }
 
@@ -433,12 +378,20 @@ impl<T: Field> Panel<T> {
     where
         T: Into<f64>,
     {
-        for (i, product) in product.iter_mut().enumerate() {
-            let mut sum = L::ZERO;
-            for (column, x) in self.entries.chunks_exact(self.stride).zip(x) {
-                sum.add_multiple(column[i].into(), x);
+        match self.stride {
+            4 => multiply_many(self.entries.as_chunks::<4>().0, x, product),
+            8 => multiply_many(self.entries.as_chunks::<8>().0, x, product),
+            12 => multiply_many(self.entries.as_chunks::<12>().0, x, product),
+            16 => multiply_many(self.entries.as_chunks::<16>().0, x, product),
+            stride => {
+                for (i, product) in product.iter_mut().enumerate() {
+                    let mut sum = L::ZERO;
+                    for (j, x) in x.iter().enumerate() {
+                        sum.add_multiple(self.entries[j * stride + i].into(), x);
+                    }
+                    *product = sum;
+                }
             }
-            *product = sum;
         }
     }
 
@@ -463,6 +416,31 @@ impl<T: Field> Panel<T> {
                 invert_columns(&mut columns, self.n_rows)
             }
         }
+    }
+}
+
+fn set_row<T: Field, const STRIDE: usize>(columns: &mut [[T; STRIDE]], i: usize, row: &[T]) {
+    if i < STRIDE {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column[i] = *value;
+        }
+    }
+}
+
+/// The product of a matrix given by its columns with several vectors at once.
+fn multiply_many<T: Field + Into<f64>, L: Slopes, const STRIDE: usize>(
+    columns: &[[T; STRIDE]],
+    x: &[L],
+    product: &mut [L],
+) {
+    for (i, product) in product.iter_mut().enumerate().take(STRIDE) {
+        let mut sum = L::ZERO;
+        for (column, x) in columns.iter().zip(x) {
+            if column[i] != T::ZERO {
+                sum.add_multiple(column[i].into(), x);
+            }
+        }
+        *product = sum;
     }
 }
 
@@ -514,46 +492,20 @@ fn invert_columns<T: Field, C: AsMut<[T]> + AsRef<[T]>>(columns: &mut [C], n: us
     true
 }
 
-fn dot<T: Field>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::ZERO; LANES];
-    let (a_lanes, a_rest) = a.as_chunks::<LANES>();
-    let (b_lanes, b_rest) = b.as_chunks::<LANES>();
-    for (x, y) in a_lanes.iter().zip(b_lanes) {
-        for lane in 0..LANES {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    let mut sum = T::ZERO;
-    for (x, y) in a_rest.iter().zip(b_rest) {
-        sum += *x * *y;
-    }
-    for part in sums {
-        sum += part;
-    }
-    sum
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A random matrix of the shape, dense storage, row-major.
-    fn fill(shape: &BlockShape, values: &[f64]) -> Vec<f64> {
-        let n = shape.n_unknowns();
-        let block_of = |i: usize| shape.starts.iter().filter(|s| **s <= i).count();
-        let mut next = values.iter().cycle();
-        let mut a = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..n {
-                let border = i >= shape.n_core() || j >= shape.n_core();
-                if border || block_of(i).abs_diff(block_of(j)) <= 1 {
-                    a[i * n + j] = *next.next().unwrap();
-                }
-            }
-            a[i * n + i] += 6.0;
+    /// A random matrix of the shape, its diagonal dominant.
+    fn fill(shape: &BlockShape, values: &[f64]) -> BlockMatrix<f64> {
+        let mut matrix = BlockMatrix::filled(shape, 0.0);
+        let next = values.iter().cycle();
+        for (entry, value) in matrix.entries_mut().iter_mut().zip(next) {
+            *entry = *value;
         }
-        a
+        matrix.change_diagonal(shape.n_unknowns(), |_, entry| *entry += 6.0);
+        matrix
     }
 
     proptest! {
@@ -568,21 +520,29 @@ mod tests {
             let a = fill(&shape, &values);
             let b: Vec<f64> = (0..n).map(|i| values[i] + 0.5).collect();
             let mut lu = BorderedLu::new(&shape);
-            let columns: Vec<f64> = (0..n * n).map(|k| a[(k % n) * n + k / n]).collect();
-            lu.factorise(&columns);
+            lu.factorise(&a);
             let mut x = b.clone();
             prop_assert!(lu.solve(&mut x));
+            let mut product = vec![0.0; n];
+            a.multiply(&x, &mut product);
             for i in 0..n {
-                let sum: f64 = (0..n).map(|j| a[i * n + j] * x[j]).sum();
+                let sum: f64 = (0..n).map(|j| a.get(i, j).unwrap_or(0.0) * x[j]).sum();
                 prop_assert!((sum - b[i]).abs() < 1e-9, "row {i}: {sum} is not {}", b[i]);
+                prop_assert!((sum - product[i]).abs() < 1e-9, "row {i}: {sum}, {}", product[i]);
+            }
+            let mut many: Vec<[f64; 2]> = b.iter().map(|b| [*b, -2.0 * b]).collect();
+            prop_assert!(lu.solve_many(&mut many));
+            for (many, x) in many.iter().zip(&x) {
+                prop_assert!((many[0] - x).abs() < 1e-9 && (many[1] + 2.0 * x).abs() < 1e-9);
             }
         }
     }
 
     #[test]
     fn singular_matrix_is_told() {
-        let mut lu = BorderedLu::new(&BlockShape::new(&[2, 2], 0));
-        lu.factorise(&[1.0; 16]);
+        let shape = BlockShape::new(&[2, 2], 0);
+        let mut lu = BorderedLu::new(&shape);
+        lu.factorise(&BlockMatrix::filled(&shape, 1.0));
         assert!(!lu.solve(&mut [1.0; 4]));
     }
 }

@@ -75,7 +75,7 @@ impl<'a, S: Scalar> Newton<'a, S> {
             if second.value() >= 0.0 || !second.value().is_finite() {
                 return None;
             }
-            at = at - first / (second * 2.0);
+            at -= first / (second * 2.0);
         }
         at.value().is_finite().then_some(at)
     }

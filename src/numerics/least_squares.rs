@@ -427,19 +427,6 @@ impl LevenbergMarquardt {
                 }
                 continue;
             };
-            if std::env::var("DBG").is_ok() {
-                eprintln!(
-                    "   DBG damping {:.2e} promised {:.3e} decrease {:.3e} gain {:.3} longest {:.3}",
-                    self.damping,
-                    promised,
-                    decrease,
-                    decrease / promised,
-                    x.iter()
-                        .zip(&point.x)
-                        .map(|(a, b)| (a - b).abs())
-                        .fold(0.0, f64::max)
-                );
-            }
             self.accept(decrease, promised, point.cost);
             return Ok(Point::new(x, linearisation));
         }

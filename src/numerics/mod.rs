@@ -1,8 +1,10 @@
 //! Numerical methods that know no battery: scalars, stiff integration, linear algebra, least squares, statistics.
 
+pub mod blocks;
 pub mod bordered;
 pub mod interpolate;
 pub mod least_squares;
+mod newton;
 pub mod sampling;
 pub mod scalar;
 pub mod stiff;

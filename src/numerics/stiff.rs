@@ -4,21 +4,19 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
-use diffsol::Matrix as _;
-use diffsol::MatrixCommon as _;
 use diffsol::VectorCommon as _;
 use diffsol::{
-    Bdf, ConstantOp, LinearOp, NalgebraContext, NalgebraMat, NalgebraVec, NonLinearOp,
-    NonLinearOpJacobian, OdeBuilder, OdeEquations, OdeEquationsRef, OdeSolverMethod,
-    OdeSolverProblem, OdeSolverState, OdeSolverStopReason, Op, UnitCallable, Vector,
+    Bdf, ConstantOp, LinearOp, NalgebraContext, NalgebraVec, NonLinearOp, NonLinearOpJacobian,
+    OdeBuilder, OdeEquations, OdeEquationsRef, OdeSolverMethod, OdeSolverProblem, OdeSolverState,
+    OdeSolverStopReason, Op, UnitCallable, Vector,
 };
-use diffsol_la::error::LaError;
 use thiserror::Error;
 
-use super::bordered::BlockShape;
-use super::bordered::BorderedLu;
+use super::blocks::BlockMatrix;
+use super::blocks::BlockShape;
+use super::newton::NewtonMatrix;
+use super::newton::NewtonSolver;
 
-type Matrix = NalgebraMat<f64>;
 type State = NalgebraVec<f64>;
 
 /// Steps that one call may take before it counts as stuck; a hard half cycle needs about a thousand.
@@ -32,8 +30,8 @@ pub trait StiffSystem {
     fn n_algebraic(&self) -> usize;
     /// Writes f(t, y) into `rate`.
     fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]);
-    /// Writes ∂f/∂y into `jacobian`, column-major; it comes filled with zeros.
-    fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut [f64]);
+    /// Adds ∂f/∂y to `jacobian`, which comes filled with zeros.
+    fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut BlockMatrix<f64>);
     /// A function whose change of sign ends the integration, if there is one.
     fn event(&self, time_s: f64, y: &[f64]) -> f64;
     /// Whether [`Self::event`] is watched.
@@ -227,7 +225,6 @@ fn run(
             };
             Some(values.ok()?.inner().as_slice().to_vec())
         };
-        let taken = end_s - from_s;
         let step = StepView {
             from_s,
             to_s,
@@ -236,12 +233,7 @@ fn run(
                 end_s,
                 order,
                 h_before,
-                // The difference of the times has lost digits; it only tells whether the step was tried again.
-                h: if (taken / h_before - 1.0).abs() < 1e-6 {
-                    h_before
-                } else {
-                    taken
-                },
+                h: step_size(h_before, end_s - from_s),
                 order_after: bdf.order(),
                 h_after: bdf.state().h,
             },
@@ -263,6 +255,16 @@ fn run(
     Err(format!("no end after {STEPS_MAX} steps"))
 }
 
+/// The size of a step: as planned, unless the integrator had to try again; the difference of the times, which has lost
+/// digits, tells that.
+fn step_size(planned: f64, taken: f64) -> f64 {
+    if (taken / planned - 1.0).abs() < 1e-6 {
+        planned
+    } else {
+        taken
+    }
+}
+
 fn problem<'a>(
     system: &'a dyn StiffSystem,
     start: &'a [f64],
@@ -274,7 +276,7 @@ fn problem<'a>(
         context: NalgebraContext::default(),
         jacobians: Cell::new(0),
     };
-    let mut problem = OdeBuilder::<Matrix>::new()
+    let mut problem = OdeBuilder::<NewtonMatrix>::new()
         .rtol(tolerances.relative)
         .atol(tolerances.absolute.clone())
         .build_from_eqn(equations)
@@ -331,7 +333,7 @@ macro_rules! operator {
         impl Op for $name {
             type T = f64;
             type V = State;
-            type M = Matrix;
+            type M = NewtonMatrix;
             type C = NalgebraContext;
             fn context(&self) -> &NalgebraContext {
                 &self.$field.context
@@ -353,7 +355,7 @@ macro_rules! operator {
 impl Op for Equations<'_> {
     type T = f64;
     type V = State;
-    type M = Matrix;
+    type M = NewtonMatrix;
     type C = NalgebraContext;
     fn context(&self) -> &NalgebraContext {
         &self.context
@@ -386,18 +388,17 @@ impl NonLinearOp for RateOp<'_, '_> {
 
 impl NonLinearOpJacobian for RateOp<'_, '_> {
     fn jac_mul_inplace(&self, y: &State, time_s: f64, v: &State, product: &mut State) {
-        let n = self.0.system.n_unknowns();
-        let mut jacobian = Matrix::zeros(n, n, self.0.context);
-        self.jacobian_inplace(y, time_s, &mut jacobian);
-        jacobian.gemv(1.0, v, 0.0, product);
+        let mut jacobian = BlockMatrix::filled(self.0.system.shape(), 0.0);
+        let values = y.inner().as_slice();
+        self.0.system.jacobian(time_s, values, &mut jacobian);
+        let product = product.inner_mut().as_mut_slice();
+        jacobian.multiply(v.inner().as_slice(), product);
     }
-    fn jacobian_inplace(&self, y: &State, time_s: f64, jacobian: &mut Matrix) {
+    fn jacobian_inplace(&self, y: &State, time_s: f64, jacobian: &mut NewtonMatrix) {
         self.0.jacobians.set(self.0.jacobians.get() + 1);
-        let entries = jacobian.inner_mut().as_mut_slice();
-        entries.fill(0.0);
-        self.0
-            .system
-            .jacobian(time_s, y.inner().as_slice(), entries);
+        let blocks = jacobian.blocks_mut(self.0.system.shape());
+        blocks.entries_mut().fill(0.0);
+        self.0.system.jacobian(time_s, y.inner().as_slice(), blocks);
     }
 }
 
@@ -413,13 +414,11 @@ impl LinearOp for MassOp<'_, '_> {
             *y *= beta;
         }
     }
-    fn matrix_inplace(&self, _time_s: f64, mass: &mut Matrix) {
+    fn matrix_inplace(&self, _time_s: f64, mass: &mut NewtonMatrix) {
         let n = self.0.system.n_unknowns();
-        let entries = mass.inner_mut().as_mut_slice();
-        entries.fill(0.0);
-        for i in 0..n - self.0.system.n_algebraic() {
-            entries[i * n + i] = 1.0;
-        }
+        let n_differential = n - self.0.system.n_algebraic();
+        let diagonal = (0..n).map(|i| if i < n_differential { 1.0 } else { 0.0 });
+        *mass = NewtonMatrix::Diagonal(diagonal.collect());
     }
 }
 
@@ -441,8 +440,8 @@ impl<'a, 's> OdeEquationsRef<'a> for Equations<'s> {
     type Rhs = RateOp<'a, 's>;
     type Root = EventOp<'a, 's>;
     type Init = StartOp<'a, 's>;
-    type Out = UnitCallable<Matrix>;
-    type Reset = UnitCallable<Matrix>;
+    type Out = UnitCallable<NewtonMatrix>;
+    type Reset = UnitCallable<NewtonMatrix>;
 }
 
 impl<'s> OdeEquations for Equations<'s> {
@@ -460,63 +459,6 @@ impl<'s> OdeEquations for Equations<'s> {
     }
     fn set_params(&mut self, _parameters: &State) {}
     fn get_params(&self, _parameters: &mut State) {}
-}
-
-/// Our bordered block factorisation in the shape that diffsol's Newton iteration asks for.
-struct NewtonSolver {
-    lu: BorderedLu<f64>,
-    matrix: Option<Matrix>,
-}
-
-impl NewtonSolver {
-    fn new(shape: &BlockShape) -> Self {
-        Self {
-            lu: BorderedLu::new(shape),
-            matrix: None,
-        }
-    }
-}
-
-impl Default for NewtonSolver {
-    fn default() -> Self {
-        Self::new(&BlockShape::new(&[], 0))
-    }
-}
-
-impl diffsol_la::LinearSolver<Matrix> for NewtonSolver {
-    fn set_sparsity<C>(&mut self, operator: &C)
-    where
-        C: diffsol_la::LinearOp<V = State, T = f64, M = Matrix, C = NalgebraContext>,
-    {
-        let (n_rows, n_columns) = (operator.nrows(), operator.ncols());
-        self.matrix = Some(Matrix::zeros(n_rows, n_columns, *operator.context()));
-    }
-
-    fn set_linearisation<C>(&mut self, operator: &C)
-    where
-        C: diffsol_la::LinearOp<V = State, T = f64, M = Matrix, C = NalgebraContext>,
-    {
-        let matrix = self
-            .matrix
-            .as_mut()
-            .expect("diffsol sets the sparsity before the linearisation");
-        operator.matrix_inplace(matrix);
-        self.lu.factorise(matrix.inner().as_slice());
-    }
-
-    fn solve_in_place(&self, b: &mut State) -> Result<(), LaError> {
-        if self.lu.solve(b.inner_mut().as_mut_slice()) {
-            Ok(())
-        } else {
-            Err(LaError::Other("the Newton matrix is singular".to_owned()))
-        }
-    }
-
-    fn solve_transpose_in_place(&self, _b: &mut State) -> Result<(), LaError> {
-        Err(LaError::Other(
-            "adjoint solves are not used; sensitivities run forward".to_owned(),
-        ))
-    }
 }
 
 #[cfg(test)]
@@ -538,18 +480,17 @@ mod tests {
             rate[1] = 0.04 * y[0] - 1e4 * y[1] * y[2] - 3e7 * y[1] * y[1];
             rate[2] = y[0] + y[1] + y[2] - 1.0;
         }
-        fn jacobian(&self, _time_s: f64, y: &[f64], j: &mut [f64]) {
-            j.copy_from_slice(&[
-                -0.04,
-                0.04,
-                1.0,
-                1e4 * y[2],
-                -1e4 * y[2] - 6e7 * y[1],
-                1.0,
-                1e4 * y[1],
-                -1e4 * y[1],
-                1.0,
-            ]);
+        fn jacobian(&self, _time_s: f64, y: &[f64], jacobian: &mut BlockMatrix<f64>) {
+            let rows = [
+                [-0.04, 1e4 * y[2], 1e4 * y[1]],
+                [0.04, -1e4 * y[2] - 6e7 * y[1], -1e4 * y[1]],
+                [1.0; 3],
+            ];
+            for (i, row) in rows.iter().enumerate() {
+                for (j, value) in row.iter().enumerate() {
+                    *jacobian.get_mut(i, j).unwrap() = *value;
+                }
+            }
         }
         fn event(&self, _time_s: f64, y: &[f64]) -> f64 {
             y[0] - 0.5

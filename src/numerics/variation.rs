@@ -8,6 +8,7 @@
 //! The formula is the numerical differentiation formula of Shampine & Reichelt, The MATLAB ODE suite, SIAM J. Sci.
 //! Comput. 18 (1997) 1–22, in backward differences with quasi-constant steps, as diffsol's BDF takes it.
 
+use super::blocks::BlockMatrix;
 use super::bordered::BorderedLu;
 use super::scalar::Sensitive;
 use super::scalar::Slopes;
@@ -128,7 +129,7 @@ struct Variation<S: Sensitive> {
     /// The step that they stand at the end of.
     formula: Option<Formula>,
     lu: BorderedLu<f64>,
-    matrix: Vec<f64>,
+    matrix: BlockMatrix<f64>,
     rate: Vec<S>,
     solution: Vec<S::Slopes>,
 }
@@ -145,7 +146,7 @@ impl<S: Sensitive> Variation<S> {
             differences: std::array::from_fn(|_| vec![S::Slopes::ZERO; n]),
             formula: None,
             lu: BorderedLu::new(system.shape()),
-            matrix: vec![0.0; n * n],
+            matrix: BlockMatrix::filled(system.shape(), 0.0),
             rate: vec![S::constant(0.0); n],
             solution: vec![S::Slopes::ZERO; n],
         }
@@ -177,14 +178,13 @@ impl<S: Sensitive> Variation<S> {
         let n = self.solution.len();
         let n_differential = n - system.n_algebraic();
         let (weights, c) = coefficients(formula);
-        self.matrix.fill(0.0);
+        self.matrix.entries_mut().fill(0.0);
         system.jacobian(formula.end_s, y, &mut self.matrix);
-        for entry in &mut self.matrix {
+        for entry in self.matrix.entries_mut() {
             *entry *= -c;
         }
-        for i in 0..n_differential {
-            self.matrix[i * n + i] += 1.0;
-        }
+        self.matrix
+            .change_diagonal(n_differential, |_, entry| *entry += 1.0);
         self.lu.factorise(&self.matrix);
         system.varied_rate(formula.end_s, &constants(y), &mut self.rate);
         for (i, (sum, rate)) in self.solution.iter_mut().zip(&self.rate).enumerate() {
@@ -344,8 +344,9 @@ fn ratios(order: usize, factor: f64) -> Transform {
     let mut r = [[0.0; ORDER_MAX + 1]; ORDER_MAX + 1];
     r[0] = [1.0; ORDER_MAX + 1];
     for i in 1..=order {
-        for j in 0..=order {
-            r[i][j] = r[i - 1][j] * (i as f64 - 1.0 - factor * j as f64) / i as f64;
+        let above = r[i - 1];
+        for (j, (entry, above)) in r[i].iter_mut().zip(above).enumerate() {
+            *entry = above * (i as f64 - 1.0 - factor * j as f64) / i as f64;
         }
     }
     r
@@ -355,7 +356,7 @@ fn ratios(order: usize, factor: f64) -> Transform {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::bordered::BlockShape;
+    use super::super::blocks::BlockShape;
     use super::super::scalar::Dual;
     use super::super::scalar::Scalar;
     use super::*;
@@ -388,8 +389,9 @@ mod tests {
             rate[0] = -self.k.re * y[1];
             rate[1] = y[1] - y[0];
         }
-        fn jacobian(&self, _time_s: f64, _y: &[f64], jacobian: &mut [f64]) {
-            jacobian.copy_from_slice(&[0.0, -1.0, -self.k.re, 1.0]);
+        fn jacobian(&self, _time_s: f64, _y: &[f64], jacobian: &mut BlockMatrix<f64>) {
+            jacobian.row_mut(0, 0).border[0] = -self.k.re;
+            jacobian.border_row_mut(0).copy_from_slice(&[-1.0, 1.0]);
         }
         fn event(&self, _time_s: f64, y: &[f64]) -> f64 {
             y[0] - self.level

@@ -30,8 +30,8 @@ const HEIGHT_RESOLUTION: f64 = 0.02;
 /// Voltage (V) and height of the largest oxidation current of a sweep to higher voltage.
 ///
 /// The height is positive, in the unit of the record's current. Peaks whose heights differ by no more than a
-/// measurement can tell ([`HEIGHT_RESOLUTION`]) share in the voltage: local maxima count with the weight
-/// exp((h/h_max − 1)/0.02), so that two peaks that change ranks move it steadily instead of by a jump. `None` if the
+/// measurement can tell (2 %) share in the voltage: local maxima count with the weight
+/// `exp((h/h_max − 1)/0.02)`, so that two peaks that change ranks move it steadily instead of by a jump. `None` if the
 /// record is empty. SPEC section 8.
 pub fn oxidation_peak<S: Scalar>(sweep: &Record<S>) -> Option<(S, S)> {
     let oxidation = oxidation(sweep);

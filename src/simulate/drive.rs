@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use crate::cell::Cell;
-use crate::numerics::bordered::BlockShape;
+use crate::numerics::blocks::BlockMatrix;
+use crate::numerics::blocks::BlockShape;
 use crate::numerics::scalar::Sensitive;
 use crate::numerics::stiff::StiffSystem;
 use crate::numerics::variation::VariedSystem;
@@ -40,10 +41,9 @@ pub(super) struct DrivenCell<'c, S> {
 impl<'c, S: Sensitive> DrivenCell<'c, S> {
     pub(super) fn new(cell: &'c Cell<S>, drive: Drive<S>) -> Self {
         let layout = cell.layout();
-        let n_border = usize::from(layout.wetted.is_some());
         let shape = match drive {
             Drive::Current { .. } => layout.shape.clone(),
-            Drive::Voltage { .. } => layout.shape.with_border(n_border + 1),
+            Drive::Voltage { .. } => layout.shape_with_current(),
         };
         Self {
             cell,
@@ -98,14 +98,13 @@ impl<S: Sensitive> StiffSystem for DrivenCell<'_, S> {
         }
     }
 
-    fn jacobian(&self, _time_s: f64, y: &[f64], jacobian: &mut [f64]) {
+    fn jacobian(&self, _time_s: f64, y: &[f64], jacobian: &mut BlockMatrix<f64>) {
         let n = self.cell.layout().n_states;
-        match self.drive {
-            Drive::Current { current_a_m2, .. } => {
-                self.cell.jacobian(y, current_a_m2.value(), n, jacobian);
-            }
-            Drive::Voltage { .. } => self.cell.jacobian(&y[..n], y[n], n + 1, jacobian),
-        }
+        let current_a_m2 = match self.drive {
+            Drive::Current { current_a_m2, .. } => current_a_m2.value(),
+            Drive::Voltage { .. } => y[n],
+        };
+        self.cell.jacobian(&y[..n], current_a_m2, jacobian);
     }
 
     fn event(&self, _time_s: f64, y: &[f64]) -> f64 {

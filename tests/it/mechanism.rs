@@ -7,6 +7,7 @@ use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::config::parse_mechanism;
 use sulfit::mechanism::Mechanism;
+use sulfit::numerics::blocks::BlockMatrix;
 use sulfit::simulate::Accuracy;
 use sulfit::simulate::Simulation;
 
@@ -40,8 +41,8 @@ fn works(mechanism: &Arc<Mechanism>) -> f64 {
         .galvanostatic(current, Some(0.4), 8280.0, false)
         .unwrap();
     let n = y.len();
-    let mut jacobian = vec![0.0; n * n];
-    cell.jacobian(&y, current, n, &mut jacobian);
+    let mut jacobian = BlockMatrix::filled(&cell.layout().shape, 0.0);
+    cell.jacobian(&y, current, &mut jacobian);
     for column in 0..n {
         let step = 1e-5 * y[column].abs().max(0.1);
         let rate = |sign: f64| {
@@ -54,7 +55,7 @@ fn works(mechanism: &Arc<Mechanism>) -> f64 {
         let (above, below) = (rate(1.0), rate(-1.0));
         for row in 0..n {
             let difference = (above[row] - below[row]) / (2.0 * step);
-            let here = jacobian[column * n + row];
+            let here = jacobian.get(row, column).unwrap_or(0.0);
             let noise = 1e-13 * above[row].abs() / step;
             let size = here.abs().max(difference.abs());
             assert!(

@@ -11,7 +11,8 @@ use sulfit::mechanism::Chemistry;
 use sulfit::mechanism::DISSOLVED_MAX;
 use sulfit::mechanism::Mechanism;
 use sulfit::mechanism::NodeView;
-use sulfit::numerics::bordered::BlockShape;
+use sulfit::numerics::blocks::BlockMatrix;
+use sulfit::numerics::blocks::BlockShape;
 use sulfit::numerics::stiff::StiffSystem;
 use sulfit::numerics::stiff::Tolerances;
 use sulfit::numerics::stiff::integrate;
@@ -212,8 +213,8 @@ proptest! {
         }
         let n = y.len();
         let m = n + 1;
-        let mut exact = vec![0.0; m * m];
-        cell.jacobian(&y, current, m, &mut exact);
+        let mut exact = BlockMatrix::filled(&cell.layout().shape_with_current(), 0.0);
+        cell.jacobian(&y, current, &mut exact);
         let evaluate = |y: &[f64], current: f64| {
             let mut rate = vec![0.0; n];
             let voltage = cell.rate(y, current, &mut rate);
@@ -232,7 +233,7 @@ proptest! {
             let (above, below) = (shifted(1.0), shifted(-1.0));
             for row in 0..m {
                 let difference = (above[row] - below[row]) / (2.0 * step);
-                let here = exact[column * m + row];
+                let here = exact.get(row, column).unwrap_or(0.0);
                 // The voltage is a sum of terms of about 1 V that may cancel.
                 let cancelled = if row == n { 1e-13 / step } else { 0.0 };
                 let size = above[row].abs().max(below[row].abs()) * 1e-15 / step;
@@ -264,9 +265,9 @@ impl StiffSystem for Sine<'_> {
         self.cell
             .rate(y, self.amplitude * (self.omega * time_s).sin(), rate);
     }
-    fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut [f64]) {
+    fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut BlockMatrix<f64>) {
         let current = self.amplitude * (self.omega * time_s).sin();
-        self.cell.jacobian(y, current, y.len(), jacobian);
+        self.cell.jacobian(y, current, jacobian);
     }
     fn event(&self, _time_s: f64, _y: &[f64]) -> f64 {
         1.0

@@ -50,91 +50,85 @@ fn cycles(c_rate: f64, count: usize) -> Step {
     })
 }
 
-/// Cycling with jumps, two half cycles and a spectrum; then a sweep; then a hold.
-fn protocols() -> Vec<(Protocol, Vec<Observable>)> {
-    let rest = Step::Rest { duration_s: 3600.0 };
-    let cycling = protocol(
-        "cycling",
-        vec![
-            rest.clone(),
-            cycles(1.0, 24),
-            Step::Galvanostatic {
-                c_rate: 0.5,
-                limit_v: None,
-                duration_s: 1200.0,
-            },
-            Step::Impedance {
-                frequencies_hz: (0..11)
-                    .map(|i| 0.01 * 10f64.powf(f64::from(i) / 5.0))
-                    .collect(),
-            },
-        ],
-    );
-    let sweep = protocol(
-        "sweep",
-        vec![
-            rest.clone(),
-            Step::Condition,
-            Step::Sweep {
-                vertices_v: vec![0.5, 2.2],
-                rate_v_s: 2e-4,
-            },
-        ],
-    );
-    let hold = protocol(
-        "hold",
-        vec![
-            rest,
-            Step::Hold {
-                voltage_v: 1.2,
-                duration_s: 1800.0,
-            },
-        ],
-    );
-    vec![
-        (
-            cycling,
-            vec![
-                Observable::Capacity { step: 1, cycle: 2 },
-                Observable::Capacity { step: 1, cycle: 24 },
-                Observable::CapacityRatio {
-                    step: 1,
-                    cycle: 24,
-                    over: 1,
-                },
-                Observable::ActivationVoltage {
-                    step: 1,
-                    window: 0.1,
-                },
-                Observable::WarburgSlope {
-                    step: 3,
-                    lowest_hz: 0.01,
-                    highest_hz: 0.1,
-                },
-                Observable::Resistance {
-                    step: 3,
-                    frequency_hz: 0.03,
-                },
-                Observable::AnodeShare { step: 1 },
-                Observable::Transference,
-            ],
-        ),
-        (
-            sweep,
-            vec![
-                Observable::OxidationPeak { step: 2, ramp: 1 },
-                Observable::LargestCurrent { step: 2 },
-            ],
-        ),
-        (hold, vec![Observable::PassedCharge { step: 1 }]),
-    ]
+/// A protocol and what is read from it.
+type Pair = (Protocol, Vec<Observable>);
+
+/// Cycling with jumps, a half cycle, a spectrum.
+fn cycling() -> Pair {
+    let decades = (0..11).map(|i| 0.01 * 10f64.powf(f64::from(i) / 5.0));
+    let steps = vec![
+        Step::Rest { duration_s: 3600.0 },
+        cycles(1.0, 24),
+        Step::Galvanostatic {
+            c_rate: 0.5,
+            limit_v: None,
+            duration_s: 1200.0,
+        },
+        Step::Impedance {
+            frequencies_hz: decades.collect(),
+        },
+    ];
+    let observables = vec![
+        Observable::Capacity { step: 1, cycle: 2 },
+        Observable::Capacity { step: 1, cycle: 24 },
+        Observable::CapacityRatio {
+            step: 1,
+            cycle: 24,
+            over: 1,
+        },
+        Observable::ActivationVoltage {
+            step: 1,
+            window: 0.1,
+        },
+        Observable::WarburgSlope {
+            step: 3,
+            lowest_hz: 0.01,
+            highest_hz: 0.1,
+        },
+        Observable::Resistance {
+            step: 3,
+            frequency_hz: 0.03,
+        },
+        Observable::AnodeShare { step: 1 },
+        Observable::Transference,
+    ];
+    (protocol("cycling", steps), observables)
+}
+
+/// Two ramps from the open-circuit voltage.
+fn sweep() -> Pair {
+    let steps = vec![
+        Step::Rest { duration_s: 3600.0 },
+        Step::Condition,
+        Step::Sweep {
+            vertices_v: vec![0.5, 2.2],
+            rate_v_s: 2e-4,
+        },
+    ];
+    let observables = vec![
+        Observable::OxidationPeak { step: 2, ramp: 1 },
+        Observable::LargestCurrent { step: 2 },
+    ];
+    (protocol("sweep", steps), observables)
+}
+
+fn hold() -> Pair {
+    let steps = vec![
+        Step::Rest { duration_s: 3600.0 },
+        Step::Hold {
+            voltage_v: 1.2,
+            duration_s: 1800.0,
+        },
+    ];
+    let observables = vec![Observable::PassedCharge { step: 1 }];
+    (protocol("hold", steps), observables)
 }
 
 /// The values of a protocol's observables.
 fn measure<S: Sensitive>(
     mechanism: &std::sync::Arc<Mechanism>,
     values: &[S],
-    (protocol, observables): &(Protocol, Vec<Observable>),
+    (protocol, observables): &Pair,
     frozen: Option<&[JumpPlan]>,
 ) -> (Vec<S>, Vec<JumpPlan>) {
     let cell = Cell::new(mechanism, values, MESH.design(protocol));
@@ -171,13 +165,11 @@ fn along<S: Scalar>(mechanism: &Mechanism, shift: &[f64], turn: &[f64], t: S) ->
     values
 }
 
-/// Places and heights of extrema are read between the integrator's points, where the differences themselves are less
+/// The hump of the activation is read between the integrator's points, where the differences themselves are less
 /// exact.
 fn tolerance(observable: &Observable) -> f64 {
     match observable {
-        Observable::ActivationVoltage { .. }
-        | Observable::OxidationPeak { .. }
-        | Observable::LargestCurrent { .. } => 1e-3,
+        Observable::ActivationVoltage { .. } => 1e-3,
         _ => 1e-5,
     }
 }
@@ -190,7 +182,7 @@ proptest! {
         turn in prop::collection::vec(-1.0f64..1.0, 40),
     ) {
         let mechanism = mg_s();
-        for pair in protocols() {
+        for pair in [cycling(), sweep(), hold()] {
             let exact = along(&mechanism, &shift, &turn, Dual::<1>::variable(0.0, 0));
             let (_, plans) = measure(&mechanism, &along(&mechanism, &shift, &turn, 0.0), &pair, None);
             let (exact, _) = measure(&mechanism, &exact, &pair, Some(&plans));
@@ -205,7 +197,6 @@ proptest! {
                 let far = (far_up[i] - far_down[i]) / (4.0 * h);
                 let difference = (4.0 * near - far) / 3.0;
                 let off = (exact.eps[0] - difference).abs() / (difference.abs() + 1e-3 * exact.re.abs());
-                println!("{:?}: {:.3e} exact {:.8e} difference {:.8e}", pair.1[i], off, exact.eps[0], difference);
                 prop_assert!(off < tolerance(&pair.1[i]), "{:?}: exact {} difference {difference}", pair.1[i], exact.eps[0]);
             }
         }
