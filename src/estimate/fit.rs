@@ -32,7 +32,7 @@ use crate::numerics::sampling::normal_quantile;
 use crate::numerics::sampling::sobol;
 
 /// Relative decrease of the cost that counts as none.
-const COST_TOLERANCE: f64 = 1e-7;
+const COST_TOLERANCE: f64 = 1e-5;
 /// Largest change of a coordinate that counts as none.
 const STEP_TOLERANCE: f64 = 1e-6;
 /// Longest step of a coordinate in one iteration: about half a prior.
@@ -181,12 +181,8 @@ impl<'s> Fitter<'s> {
         let observations = &study.observations;
         let (best, starts) = self.coarse();
         let alternatives = self.alternatives(&best);
-        let options = Options {
-            damping: DAMPING_NEAR,
-            ..self.options()
-        };
         let start = (&best[..], "fine mesh");
-        let solution = self.minimise(study.fine, observations, start, &options);
+        let solution = self.minimise(study.fine, observations, start, &self.options());
         let targets = observations.iter().map(|o| o.target.clone()).collect();
         let simulator = self.simulator(study.coarse, targets);
         let coarse = Objective::new(simulator, observations.clone(), "");

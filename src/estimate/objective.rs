@@ -295,7 +295,7 @@ pub(super) struct Objective<'s> {
     pub(super) simulator: Simulator<'s>,
     observations: Vec<Observation>,
     stage: String,
-    /// The jumps of the last accepted point: trials and differences keep them, so that the objective is smooth.
+    /// The jumps of the last accepted point: trials and derivatives keep them, so that the objective is smooth.
     plans: Mutex<Vec<Vec<JumpPlan>>>,
 }
 
