@@ -67,6 +67,8 @@ impl Terminal {
 
 impl Monitor for Terminal {
     fn begin(&self, stage: &str, iterations_max: usize) {
+        // First, so that no frame shows the last stage's words under the new one's name.
+        self.bar.set_message("");
         let template = if iterations_max > 1 {
             "{spinner} {prefix} [{bar:12}] {pos}/{len}, {wide_msg}"
         } else {
@@ -78,7 +80,6 @@ impl Monitor for Terminal {
         self.bar.reset();
         self.bar.set_length(iterations_max as u64);
         self.bar.set_prefix(stage.to_owned());
-        self.bar.set_message("");
         if let Ok(mut stage) = self.stage.lock() {
             *stage = (Instant::now(), iterations_max);
         }
