@@ -6,7 +6,7 @@ use super::physics::Physics;
 use super::physics::VolumeView;
 use crate::numerics::blocks::BlockMatrix;
 use crate::numerics::blocks::BlockShape;
-use crate::numerics::blocks::Row;
+use crate::numerics::blocks::RowMut;
 use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::Scalar;
 
@@ -222,17 +222,17 @@ impl<S: Scalar> Differentiator<'_, S> {
 impl Columns {
     /// Adds derivatives to a row of a block.
     #[inline]
-    fn add<S: Scalar>(&self, row: &mut Row<&mut [S]>, value: &Direction<S>) {
+    fn add<S: Scalar>(&self, row: &mut RowMut<'_, S>, value: &Direction<S>) {
         let (column, n) = self.states;
         // A window past the block's states holds the border's directions alone.
         if n > 0 {
-            let core = &mut row.core[column - row.first..][..n];
-            for (entry, derivative) in core.iter_mut().zip(&value.eps) {
+            let derivatives = &value.eps[..n];
+            for (entry, derivative) in row.core_from(column).zip(derivatives) {
                 *entry += *derivative;
             }
         }
         for (direction, column) in self.border.iter().flatten() {
-            row.border[*column] += value.eps[*direction];
+            *row.border(*column) += value.eps[*direction];
         }
     }
 

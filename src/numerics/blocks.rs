@@ -112,7 +112,11 @@ impl BlockShape {
     }
 }
 
-/// A matrix of this shape: only what may differ from zero is stored, row by row.
+/// Rows of a block come in groups of this many, filled up with zeros, so that no loop over them has a remainder.
+pub(super) const LANES: usize = 4;
+
+/// A matrix of this shape: only what may differ from zero is stored. The rows of a block are one panel: column after
+/// column, each filled up with zeros to a multiple of four, which is how the factorisation takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockMatrix<T> {
     shape: BlockShape,
@@ -122,40 +126,53 @@ pub struct BlockMatrix<T> {
     entries: Vec<T>,
 }
 
-/// How the rows of a block are stored, one after the other.
+/// How the rows of a block are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
-    /// Position of the first row's first entry.
+    /// Position of the panel.
     offset: usize,
-    /// Column of a row's first entry.
+    /// First column of the panel.
     first: usize,
-    /// Number of entries before those of the border.
+    /// Number of columns before those of the border.
     n_core: usize,
+    /// Distance between the columns.
+    stride: usize,
 }
 
-/// The stored part of a row: columns from `first` on without a gap, then the border columns.
-pub struct Row<C> {
-    /// Column of the first entry.
-    pub first: usize,
-    /// Entries in the columns of the block and its neighbours.
-    pub core: C,
-    /// Entries in the border columns.
-    pub border: C,
+/// A row of a block, to be changed.
+pub struct RowMut<'a, T> {
+    span: Span,
+    entries: &'a mut [T],
+}
+
+impl<T> RowMut<'_, T> {
+    /// Entries from a column of the block or its neighbours on.
+    pub fn core_from(&mut self, column: usize) -> impl Iterator<Item = &mut T> {
+        let start = (column - self.span.first) * self.span.stride;
+        self.entries[start..].iter_mut().step_by(self.span.stride)
+    }
+
+    /// The entry in a column of the border.
+    pub fn border(&mut self, column: usize) -> &mut T {
+        &mut self.entries[(self.span.n_core + column) * self.span.stride]
+    }
 }
 
 impl<T: Copy> BlockMatrix<T> {
-    /// A matrix filled with a value where it is stored at all.
+    /// A matrix filled with a value, its padding too.
     pub fn filled(shape: &BlockShape, value: T) -> Self {
         let mut spans = Vec::with_capacity(shape.n_blocks());
         let mut offset = 0;
         for block in 0..shape.n_blocks() {
             let reach = shape.reach(block);
+            let stride = shape.size(block).next_multiple_of(LANES);
             spans.push(Span {
                 offset,
                 first: reach.start,
                 n_core: reach.len(),
+                stride,
             });
-            offset += (reach.len() + shape.n_border) * shape.size(block);
+            offset += (reach.len() + shape.n_border) * stride;
         }
         Self {
             shape: shape.clone(),
@@ -190,40 +207,28 @@ impl<T: Copy> BlockMatrix<T> {
         }
     }
 
-    #[inline]
-    fn span(&self, block: usize, row: usize) -> (usize, Range<usize>, Range<usize>) {
-        let Span {
-            offset,
-            first,
-            n_core,
-        } = self.spans[block];
-        let width = n_core + self.shape.n_border;
-        let start = offset + row * width;
-        let border = start + n_core;
-        (first, start..border, border..start + width)
+    /// Columns of the block and its neighbours in the rows of a block, one after the other with their padding.
+    pub(super) fn columns(&self, block: usize, columns: Range<usize>) -> &[T] {
+        let span = self.spans[block];
+        let start = span.offset + (columns.start - span.first) * span.stride;
+        &self.entries[start..start + columns.len() * span.stride]
     }
 
-    /// A row of a block, counted from the block's first.
-    #[inline]
-    pub fn row(&self, block: usize, row: usize) -> Row<&[T]> {
-        let (first, core, border) = self.span(block, row);
-        Row {
-            first,
-            core: &self.entries[core],
-            border: &self.entries[border],
-        }
+    /// A column of the border in the rows of a block.
+    pub(super) fn border_column(&self, block: usize, column: usize) -> &[T] {
+        let span = self.spans[block];
+        let start = span.offset + (span.n_core + column) * span.stride;
+        &self.entries[start..start + self.shape.size(block)]
     }
 
-    /// A row of a block, to be changed.
+    /// A row of a block, counted from the block's first, to be changed.
     #[inline]
-    pub fn row_mut(&mut self, block: usize, row: usize) -> Row<&mut [T]> {
-        let (first, core, border) = self.span(block, row);
-        let (core, border) =
-            self.entries[core.start..border.end].split_at_mut(core.end - core.start);
-        Row {
-            first,
-            core,
-            border,
+    pub fn row_mut(&mut self, block: usize, row: usize) -> RowMut<'_, T> {
+        let span = self.spans[block];
+        let end = span.offset + (span.n_core + self.shape.n_border) * span.stride;
+        RowMut {
+            span,
+            entries: &mut self.entries[span.offset + row..end],
         }
     }
 
@@ -247,12 +252,15 @@ impl<T: Copy> BlockMatrix<T> {
             return Some(self.border_start + (row - n) * self.shape.n_unknowns() + column);
         }
         let block = self.shape.starts.partition_point(|start| *start <= row) - 1;
-        let (first, core, border) = self.span(block, row - self.shape.starts[block]);
-        if column >= n {
-            return Some(border.start + column - n);
-        }
-        let inside = column.checked_sub(first)?;
-        (inside < core.len()).then_some(core.start + inside)
+        let span = self.spans[block];
+        let inside = if column >= n {
+            span.n_core + column - n
+        } else {
+            column
+                .checked_sub(span.first)
+                .filter(|c| *c < span.n_core)?
+        };
+        Some(span.offset + inside * span.stride + row - self.shape.starts[block])
     }
 
     /// An entry; `None` if it is zero by structure.
@@ -267,18 +275,17 @@ impl<T: Copy> BlockMatrix<T> {
 
     /// Calls `change` with the first `n` diagonal entries.
     pub fn change_diagonal(&mut self, n: usize, mut change: impl FnMut(usize, &mut T)) {
+        let n_core = self.shape.n_core();
         for block in 0..self.shape.n_blocks() {
+            let span = self.spans[block];
             let start = self.shape.starts[block];
-            for local in 0..self.shape.size(block) {
-                let row = self.row_mut(block, local);
-                if start + local < n {
-                    change(start + local, &mut row.core[start + local - row.first]);
-                }
+            for i in start..self.shape.starts[block + 1].min(n) {
+                let at = span.offset + (i - span.first) * span.stride + i - start;
+                change(i, &mut self.entries[at]);
             }
         }
-        for row in self.shape.n_core()..n {
-            let core = self.shape.n_core();
-            change(row, &mut self.border_row_mut(row - core)[row]);
+        for i in n_core..n {
+            change(i, &mut self.border_row_mut(i - n_core)[i]);
         }
     }
 }
@@ -292,11 +299,19 @@ impl<T: Field> BlockMatrix<T> {
         assert_eq!(x.len(), self.shape.n_unknowns(), "length of the vector");
         let (core, border) = x.split_at(self.shape.n_core());
         for block in 0..self.shape.n_blocks() {
-            for local in 0..self.shape.size(block) {
-                let row = self.row(block, local);
-                let near = &core[row.first..row.first + row.core.len()];
-                product[self.shape.starts[block] + local] =
-                    dot(row.core, near) + dot(row.border, border);
+            let rows = self.shape.starts[block]..self.shape.starts[block + 1];
+            let reach = self.shape.reach(block);
+            let product = &mut product[rows];
+            product.fill(T::ZERO);
+            let columns = self.columns(block, reach.clone());
+            let columns = columns.chunks_exact(self.spans[block].stride);
+            let near = columns.zip(&core[reach]);
+            let far = border.iter().enumerate();
+            let far = far.map(|(c, x)| (self.border_column(block, c), x));
+            for (column, x) in near.chain(far) {
+                for (product, entry) in product.iter_mut().zip(column) {
+                    *product += *entry * *x;
+                }
             }
         }
         for r in 0..self.shape.n_border {
@@ -304,9 +319,6 @@ impl<T: Field> BlockMatrix<T> {
         }
     }
 }
-
-/// Sums of a product run side by side in groups of this many.
-const LANES: usize = 4;
 
 /// The scalar product.
 pub(super) fn dot<T: Field>(a: &[T], b: &[T]) -> T {

@@ -6,12 +6,9 @@
 use super::blocks::BlockMatrix;
 use super::blocks::BlockShape;
 use super::blocks::Field;
+use super::blocks::LANES;
 use super::blocks::dot;
 use super::scalar::Slopes;
-
-/// Rows of a stored block come in groups of this many, filled up with zeros, so that a product with a vector needs
-/// no remainder loop: with ten states to a volume this halves the time of a solve.
-const LANES: usize = 4;
 
 /// The factors of one matrix; memory is kept between factorisations.
 ///
@@ -94,15 +91,14 @@ impl<T: Field> BorderedLu<T> {
             let (start, size) = (self.shape.start(block), self.shape.size(block));
             let (lower, right) = (&mut self.lower[block], &mut self.right[block]);
             let inverse = &mut self.inverse[block];
-            let from = |row: usize, column: usize| {
-                let row = matrix.row(block, row);
-                &row.core[column - row.first..]
-            };
-            inverse.load(|i| from(i, start));
-            right.load(|i| from(i, start + size));
+            inverse
+                .entries
+                .copy_from_slice(matrix.columns(block, start..start + size));
+            let after = start + size..start + size + right.n_columns;
+            right.entries.copy_from_slice(matrix.columns(block, after));
             if block > 0 {
-                let before = self.shape.start(block - 1);
-                lower.load(|i| from(i, before));
+                let before = self.shape.start(block - 1)..start;
+                lower.entries.copy_from_slice(matrix.columns(block, before));
                 inverse.subtract_product(lower, &self.upper[block - 1]);
             }
             if !inverse.invert() {
@@ -119,11 +115,10 @@ impl<T: Field> BorderedLu<T> {
         let (n, m) = (self.shape.n_core(), self.shape.n_border());
         let mut columns = std::mem::take(&mut self.border_columns);
         for block in 0..self.shape.n_blocks() {
-            for i in 0..self.shape.size(block) {
-                let row = matrix.row(block, i);
-                for (b, value) in row.border.iter().enumerate() {
-                    columns[b * n + self.shape.start(block) + i] = *value;
-                }
+            let start = self.shape.start(block);
+            for b in 0..m {
+                let column = matrix.border_column(block, b);
+                columns[b * n + start..][..column.len()].copy_from_slice(column);
             }
         }
         for b in 0..m {
@@ -270,28 +265,6 @@ impl<T: Field> Panel<T> {
         }
     }
 
-    /// Takes the panel's columns from the beginning of each of these rows.
-    fn load<'m>(&mut self, row: impl Fn(usize) -> &'m [T])
-    where
-        T: 'm,
-    {
-        let n_columns = self.n_columns;
-        for i in 0..self.n_rows {
-            let row = &row(i)[..n_columns];
-            match self.stride {
-                4 => set_row(self.entries.as_chunks_mut::<4>().0, i, row),
-                8 => set_row(self.entries.as_chunks_mut::<8>().0, i, row),
-                12 => set_row(self.entries.as_chunks_mut::<12>().0, i, row),
-                16 => set_row(self.entries.as_chunks_mut::<16>().0, i, row),
-                stride => {
-                    for (j, value) in row.iter().enumerate() {
-                        self.entries[j * stride + i] = *value;
-                    }
-                }
-            }
-        }
-    }
-
     /// Subtracts a product of panels.
     fn subtract_product(&mut self, left: &Self, right: &Self) {
         self.add_product(left, right, -T::ONE);
@@ -415,14 +388,6 @@ impl<T: Field> Panel<T> {
                     self.entries.chunks_exact_mut(stride.max(1)).collect();
                 invert_columns(&mut columns, self.n_rows)
             }
-        }
-    }
-}
-
-fn set_row<T: Field, const STRIDE: usize>(columns: &mut [[T; STRIDE]], i: usize, row: &[T]) {
-    if i < STRIDE {
-        for (column, value) in columns.iter_mut().zip(row) {
-            column[i] = *value;
         }
     }
 }
