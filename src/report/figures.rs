@@ -31,6 +31,9 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
+/// Length of a line in the legend (pixels): two dashes of a dashed one.
+const KEY_PX: i32 = 18;
+
 /// One measured point of a figure.
 struct Mark {
     label: String,
@@ -324,9 +327,15 @@ impl Figure {
             } else {
                 chart.draw_series(LineSeries::new(points, style))?
             };
-            drawn
-                .label(line.label.clone())
-                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
+            drawn.label(line.label.clone());
+            let key = |(x, y)| [(x, y), (x + KEY_PX, y)];
+            if line.is_dashed {
+                drawn.legend(move |at| {
+                    plotters::element::DashedPathElement::new(key(at).into_iter(), 6, 4, style)
+                });
+            } else {
+                drawn.legend(move |at| PathElement::new(key(at), style));
+            }
         }
         let mut labelled = Vec::new();
         for mark in &self.marks {
