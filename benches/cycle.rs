@@ -1,4 +1,5 @@
-//! How long does one 0.5C cycle take, and how exact is it, at which mesh and tolerance?
+//! How long does one 0.5C cycle take, and how exact is it, at which mesh and tolerance? What do its derivatives cost,
+//! and an impedance spectrum?
 
 #![expect(clippy::print_stdout, reason = "a bench tells how exact it was")]
 
@@ -12,22 +13,29 @@ use criterion::criterion_main;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::config::read_mechanism;
+use sulfit::numerics::scalar::Dual;
+use sulfit::numerics::scalar::Scalar;
+use sulfit::numerics::scalar::Sensitive;
+use sulfit::numerics::scalar::constants;
 use sulfit::simulate::Accuracy;
 use sulfit::simulate::Simulation;
 use sulfit::units::mah_per_g;
 
 const REST_S: f64 = 6.0 * 3600.0;
 
+/// As many directions as the fit of the shipped experiment has.
+type Varied = Dual<24>;
+
 /// Discharge and charge capacity (mAh/g) and the number of steps of one cycle from a rested state.
-fn cycle(cell: &Cell, accuracy: Accuracy, rested: &[f64]) -> (f64, f64, usize) {
-    let mut simulation = Simulation::new(cell, accuracy, rested.to_vec());
-    let current = 0.5 * cell.one_c_a_m2();
+fn cycle<S: Sensitive>(cell: &Cell<S>, accuracy: Accuracy, rested: &[f64]) -> (S, S, usize) {
+    let mut simulation = Simulation::new(cell, accuracy, constants(rested));
+    let current = cell.one_c_a_m2() * 0.5;
     let limit_s = 1.15 * 7200.0;
-    let mut capacity = |current: f64, limit_v: f64| {
+    let mut capacity = |current: S, limit_v: f64| {
         let segment = simulation
             .galvanostatic(current, Some(limit_v), limit_s, false)
             .expect("a solvable half cycle");
-        mah_per_g(simulation.specific_charge(current, segment.duration_s))
+        simulation.specific_charge(current, segment.duration_s) * mah_per_g(1.0)
     };
     let discharge = capacity(current, 0.4);
     let charge = capacity(-current, 2.1);
@@ -67,7 +75,42 @@ fn bench(criterion: &mut Criterion) {
                 b.iter(|| black_box(cycle(&cell, accuracy, &rested)));
             });
         }
+        derivatives(criterion, &cell, &rested);
     }
+}
+
+/// A cycle at the fit's tolerance and a spectrum, both with the derivatives by 24 parameters and without.
+fn derivatives(criterion: &mut Criterion, cell: &Cell, rested: &[f64]) {
+    let accuracy = Accuracy::default();
+    let n_cathode = cell.layout().porous_volumes().count();
+    let frequencies: Vec<f64> = (0..41)
+        .map(|i| 0.01 * 10f64.powf(f64::from(i) / 6.0))
+        .collect();
+    let values = cell.values().iter().enumerate();
+    let values = values.map(|(i, value)| match i {
+        0..24 => Varied::variable(*value, i),
+        _ => Varied::constant(*value),
+    });
+    let varied = Cell::new(
+        &Arc::new(cell.mechanism().clone()),
+        &values.collect::<Vec<_>>(),
+        cell.layout().design,
+    );
+    let name = |what: &str| format!("{what}, {n_cathode} nodes, rtol 1e-5");
+    criterion.bench_function(&name("cycle 0.5C"), |b| {
+        b.iter(|| black_box(cycle(cell, accuracy, rested)));
+    });
+    criterion.bench_function(&name("cycle 0.5C with 24 derivatives"), |b| {
+        b.iter(|| black_box(cycle(&varied, accuracy, rested)));
+    });
+    let simulation = Simulation::new(cell, accuracy, rested.to_vec());
+    criterion.bench_function(&name("spectrum of 41 frequencies"), |b| {
+        b.iter(|| black_box(simulation.impedance(&frequencies, 0.0)));
+    });
+    let simulation = Simulation::new(&varied, accuracy, constants(rested));
+    criterion.bench_function(&name("spectrum with 24 derivatives"), |b| {
+        b.iter(|| black_box(simulation.impedance(&frequencies, Varied::constant(0.0))));
+    });
 }
 
 criterion_group! { name = benches; config = Criterion::default().sample_size(10); targets = bench }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use crate::estimate::Curves;
@@ -322,19 +323,17 @@ impl Figure {
             let colour = line.colour;
             let style = ShapeStyle::from(&colour).stroke_width(2);
             let points = line.points.iter().copied();
-            let drawn = if line.is_dashed {
-                chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?
-            } else {
-                chart.draw_series(LineSeries::new(points, style))?
-            };
-            drawn.label(line.label.clone());
             let key = |(x, y)| [(x, y), (x + KEY_PX, y)];
             if line.is_dashed {
-                drawn.legend(move |at| {
-                    plotters::element::DashedPathElement::new(key(at).into_iter(), 6, 4, style)
-                });
+                chart
+                    .draw_series(DashedLineSeries::new(points, 6, 4, style))?
+                    .label(line.label.clone())
+                    .legend(move |at| DashedPathElement::new(key(at), 6, 4, style));
             } else {
-                drawn.legend(move |at| PathElement::new(key(at), style));
+                chart
+                    .draw_series(LineSeries::new(points, style))?
+                    .label(line.label.clone())
+                    .legend(move |at| PathElement::new(key(at), style));
             }
         }
         let mut labelled = Vec::new();
