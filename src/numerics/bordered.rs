@@ -166,15 +166,35 @@ impl<T: Field> BorderedLu<T> {
         true
     }
 
+    /// Solves with the block-tridiagonal part alone.
+    fn solve_core(&self, b: &mut [T]) {
+        for block in 0..self.shape.n_blocks() {
+            let start = self.shape.start(block);
+            let (before, here) = b.split_at_mut(start);
+            if block > 0 {
+                let before = &before[self.shape.start(block - 1)..];
+                let lower = &self.lower[block];
+                lower.multiply(&before[..lower.n_columns], |i, value| here[i] -= value);
+            }
+            self.inverse[block].multiply_in_place(&mut here[..self.shape.size(block)]);
+        }
+        for block in (0..self.shape.n_blocks().saturating_sub(1)).rev() {
+            let end = self.shape.start(block + 1);
+            let (here, after) = b.split_at_mut(end);
+            let here = &mut here[self.shape.start(block)..];
+            let upper = &self.upper[block];
+            upper.multiply(&after[..upper.n_columns], |i, value| here[i] -= value);
+        }
+    }
+}
+
+impl BorderedLu<f64> {
     /// Replaces each of several right-hand sides by its solution; `b` holds one entry of all of them per unknown.
     /// `false` if the matrix was singular.
     ///
     /// # Panics
     /// If `b` has another length than the matrix.
-    pub fn solve_many<L: Slopes>(&self, b: &mut [L]) -> bool
-    where
-        T: Into<f64>,
-    {
+    pub fn solve_many<L: Slopes>(&self, b: &mut [L]) -> bool {
         assert_eq!(b.len(), self.shape.n_unknowns(), "right-hand side length");
         if self.singular {
             return false;
@@ -184,7 +204,7 @@ impl<T: Field> BorderedLu<T> {
         self.solve_core_many(core);
         for (r, sum) in border.iter_mut().enumerate() {
             for (entry, x) in self.border_rows[r * n..(r + 1) * n].iter().zip(&*core) {
-                sum.add_multiple(-(*entry).into(), x);
+                sum.add_multiple(-entry, x);
             }
         }
         let mut reduced = border.to_vec();
@@ -193,16 +213,13 @@ impl<T: Field> BorderedLu<T> {
         for (c, value) in reduced.iter().enumerate() {
             let column = &self.border_columns[c * n..(c + 1) * n];
             for (x, entry) in core.iter_mut().zip(column) {
-                x.add_multiple(-(*entry).into(), value);
+                x.add_multiple(-entry, value);
             }
         }
         true
     }
 
-    fn solve_core_many<L: Slopes>(&self, b: &mut [L])
-    where
-        T: Into<f64>,
-    {
+    fn solve_core_many<L: Slopes>(&self, b: &mut [L]) {
         let mut copy = Vec::new();
         for block in 0..self.shape.n_blocks() {
             let (before, here) = b.split_at_mut(self.shape.start(block));
@@ -229,27 +246,6 @@ impl<T: Field> BorderedLu<T> {
             for (x, y) in here.iter_mut().zip(&copy) {
                 x.add_multiple(-1.0, y);
             }
-        }
-    }
-
-    /// Solves with the block-tridiagonal part alone.
-    fn solve_core(&self, b: &mut [T]) {
-        for block in 0..self.shape.n_blocks() {
-            let start = self.shape.start(block);
-            let (before, here) = b.split_at_mut(start);
-            if block > 0 {
-                let before = &before[self.shape.start(block - 1)..];
-                let lower = &self.lower[block];
-                lower.multiply(&before[..lower.n_columns], |i, value| here[i] -= value);
-            }
-            self.inverse[block].multiply_in_place(&mut here[..self.shape.size(block)]);
-        }
-        for block in (0..self.shape.n_blocks().saturating_sub(1)).rev() {
-            let end = self.shape.start(block + 1);
-            let (here, after) = b.split_at_mut(end);
-            let here = &mut here[self.shape.start(block)..];
-            let upper = &self.upper[block];
-            upper.multiply(&after[..upper.n_columns], |i, value| here[i] -= value);
         }
     }
 }
@@ -346,28 +342,6 @@ impl<T: Field> Panel<T> {
         }
     }
 
-    /// The product with several vectors at once, one entry of all of them per row.
-    fn multiply_many<L: Slopes>(&self, x: &[L], product: &mut [L])
-    where
-        T: Into<f64>,
-    {
-        match self.stride {
-            4 => multiply_many(self.entries.as_chunks::<4>().0, x, product),
-            8 => multiply_many(self.entries.as_chunks::<8>().0, x, product),
-            12 => multiply_many(self.entries.as_chunks::<12>().0, x, product),
-            16 => multiply_many(self.entries.as_chunks::<16>().0, x, product),
-            stride => {
-                for (i, product) in product.iter_mut().enumerate() {
-                    let mut sum = L::ZERO;
-                    for (j, x) in x.iter().enumerate() {
-                        sum.add_multiple(self.entries[j * stride + i].into(), x);
-                    }
-                    *product = sum;
-                }
-            }
-        }
-    }
-
     fn multiply_in_place(&self, x: &mut [T]) {
         const ROWS_MAX: usize = 64;
         let mut copy = [T::ZERO; ROWS_MAX];
@@ -392,17 +366,38 @@ impl<T: Field> Panel<T> {
     }
 }
 
+impl Panel<f64> {
+    /// The product with several vectors at once, one entry of all of them per row.
+    fn multiply_many<L: Slopes>(&self, x: &[L], product: &mut [L]) {
+        match self.stride {
+            4 => multiply_many(self.entries.as_chunks::<4>().0, x, product),
+            8 => multiply_many(self.entries.as_chunks::<8>().0, x, product),
+            12 => multiply_many(self.entries.as_chunks::<12>().0, x, product),
+            16 => multiply_many(self.entries.as_chunks::<16>().0, x, product),
+            stride => {
+                for (i, product) in product.iter_mut().enumerate() {
+                    let mut sum = L::ZERO;
+                    for (j, x) in x.iter().enumerate() {
+                        sum.add_multiple(self.entries[j * stride + i], x);
+                    }
+                    *product = sum;
+                }
+            }
+        }
+    }
+}
+
 /// The product of a matrix given by its columns with several vectors at once.
-fn multiply_many<T: Field + Into<f64>, L: Slopes, const STRIDE: usize>(
-    columns: &[[T; STRIDE]],
+fn multiply_many<L: Slopes, const STRIDE: usize>(
+    columns: &[[f64; STRIDE]],
     x: &[L],
     product: &mut [L],
 ) {
     for (i, product) in product.iter_mut().enumerate().take(STRIDE) {
         let mut sum = L::ZERO;
         for (column, x) in columns.iter().zip(x) {
-            if column[i] != T::ZERO {
-                sum.add_multiple(column[i].into(), x);
+            if column[i] != 0.0 {
+                sum.add_multiple(column[i], x);
             }
         }
         *product = sum;

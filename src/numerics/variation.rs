@@ -9,6 +9,7 @@
 //! Comput. 18 (1997) 1–22, in backward differences with quasi-constant steps, as diffsol's BDF takes it.
 
 use super::blocks::BlockMatrix;
+use super::blocks::BlockShape;
 use super::bordered::BorderedLu;
 use super::scalar::Sensitive;
 use super::scalar::Slopes;
@@ -136,17 +137,18 @@ struct Variation<S: Sensitive> {
 
 impl<S: Sensitive> Variation<S> {
     fn new(system: &dyn VariedSystem<S>, start: &[S]) -> Self {
-        let n = if S::Slopes::COUNT == 0 {
-            0
+        // Without directions there is nothing to carry.
+        let (n, shape) = if S::Slopes::COUNT == 0 {
+            (0, &BlockShape::new(&[], 0))
         } else {
-            start.len()
+            (start.len(), system.shape())
         };
         Self {
             start: (n > 0).then(|| start.to_vec()),
             differences: std::array::from_fn(|_| vec![S::Slopes::ZERO; n]),
             formula: None,
-            lu: BorderedLu::new(system.shape()),
-            matrix: BlockMatrix::filled(system.shape(), 0.0),
+            lu: BorderedLu::new(shape),
+            matrix: BlockMatrix::filled(shape, 0.0),
             rate: vec![S::constant(0.0); n],
             solution: vec![S::Slopes::ZERO; n],
         }
@@ -356,7 +358,6 @@ fn ratios(order: usize, factor: f64) -> Transform {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::blocks::BlockShape;
     use super::super::scalar::Dual;
     use super::super::scalar::Scalar;
     use super::*;

@@ -13,22 +13,11 @@ use sulfit::simulate::Jumping;
 use sulfit::simulate::Simulation;
 
 use crate::support::Silent;
+use crate::support::cycles;
 use crate::support::mg_s;
 use crate::support::project;
 use crate::support::reference_json;
 use crate::support::reference_values;
-
-fn cycles(c_rate: f64, count: usize) -> Cycles {
-    Cycles {
-        c_rate,
-        count,
-        lower_v: 0.4,
-        upper_v: 2.1,
-        time_factor: 1.15,
-        may_jump: true,
-        is_recorded: true,
-    }
-}
 
 /// Runs one block of cycles after another on a fresh, rested cell.
 fn run(

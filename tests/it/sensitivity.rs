@@ -8,7 +8,6 @@ use sulfit::numerics::scalar::Dual;
 use sulfit::numerics::scalar::Scalar;
 use sulfit::numerics::scalar::Sensitive;
 use sulfit::observe::Observable;
-use sulfit::protocol::Cycles;
 use sulfit::protocol::Protocol;
 use sulfit::protocol::Start;
 use sulfit::protocol::Step;
@@ -17,6 +16,7 @@ use sulfit::simulate::JumpPlan;
 use sulfit::simulate::Mesh;
 use sulfit::simulate::run;
 
+use crate::support::cycles;
 use crate::support::mg_s;
 
 const TIGHT: Accuracy = Accuracy {
@@ -38,18 +38,6 @@ fn protocol(name: &str, steps: Vec<Step>) -> Protocol {
     }
 }
 
-fn cycles(c_rate: f64, count: usize) -> Step {
-    Step::Cycle(Cycles {
-        c_rate,
-        count,
-        lower_v: 0.4,
-        upper_v: 2.1,
-        time_factor: 1.15,
-        may_jump: true,
-        is_recorded: true,
-    })
-}
-
 /// A protocol and what is read from it.
 type Pair = (Protocol, Vec<Observable>);
 
@@ -58,7 +46,7 @@ fn cycling() -> Pair {
     let decades = (0..11).map(|i| 0.01 * 10f64.powf(f64::from(i) / 5.0));
     let steps = vec![
         Step::Rest { duration_s: 3600.0 },
-        cycles(1.0, 24),
+        Step::Cycle(cycles(1.0, 24)),
         Step::Galvanostatic {
             c_rate: 0.5,
             limit_v: None,

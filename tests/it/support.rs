@@ -9,6 +9,7 @@ use sulfit::config::read_mechanism;
 use sulfit::estimate::Monitor;
 use sulfit::estimate::Status;
 use sulfit::mechanism::Mechanism;
+use sulfit::protocol::Cycles;
 
 /// A path inside the project.
 pub(crate) fn project(path: &str) -> PathBuf {
@@ -55,5 +56,18 @@ impl Monitor for Silent {
     fn advance(&self, _status: &Status<'_>) {}
     fn is_interrupted(&self) -> bool {
         false
+    }
+}
+
+/// Recorded cycles between the cut-offs of the specification, with jumps.
+pub(crate) fn cycles(c_rate: f64, count: usize) -> Cycles {
+    Cycles {
+        c_rate,
+        count,
+        lower_v: 0.4,
+        upper_v: 2.1,
+        time_factor: 1.15,
+        may_jump: true,
+        is_recorded: true,
     }
 }
