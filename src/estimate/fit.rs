@@ -30,6 +30,7 @@ use crate::numerics::least_squares::StopReason;
 use crate::numerics::least_squares::minimise;
 use crate::numerics::sampling::normal_quantile;
 use crate::numerics::sampling::sobol;
+use crate::numerics::scaling::Scaling;
 
 /// Relative decrease of the cost that counts as none.
 const COST_TOLERANCE: f64 = 1e-5;
@@ -153,12 +154,13 @@ impl<'s> Fitter<'s> {
             iterations_max: self.study.settings.iterations_max,
             step_max: STEP_MAX,
             damping: DAMPING_NEAR,
-            scale: self
-                .variant()
-                .free
-                .iter()
-                .map(|free| free.prior_coordinates().1)
-                .collect(),
+            scaling: Scaling::Given(
+                self.variant()
+                    .free
+                    .iter()
+                    .map(|free| free.prior_coordinates().1)
+                    .collect(),
+            ),
         }
     }
 

@@ -1,10 +1,13 @@
 //! Bounded nonlinear least squares: a trust-region Levenberg–Marquardt method as an argmin solver.
 //!
 //! A trial whose residuals cannot be computed is a rejected step, never a number. Bounds are kept by an active set:
-//! variables at a bound whose gradient points outward stay there, the step of the others is cut at the bounds.
+//! variables at a bound whose gradient points outward stay there, the step of the others is cut at the bounds. The
+//! damped step comes from a QR factorisation, because normal equations would square the condition number.
 //!
 //! Sources: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), ch. 10; the damping update is that of
-//! H. B. Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05.
+//! H. B. Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05; the share of the cost that a full step
+//! promises is the relative offset of D. M. Bates & D. G. Watts, Technometrics 23 (1981) 179. `tests/it/strd.rs`
+//! compares the method with the certified values of NIST.
 
 use argmin::core::Error;
 use argmin::core::Executor;
@@ -21,8 +24,16 @@ use nalgebra::DMatrix;
 use nalgebra::DVector;
 use ndarray::Array2;
 
+use super::scaling::Scaling;
+
 /// Largest damping before the method gives up.
 const DAMPING_MAX: f64 = 1e12;
+/// Share of the cost that a full step promises at which nothing is left to gain (1): the resolution of the cost
+/// itself. There the variables lie within about 1e-7 standard deviations of the minimum of the linear model.
+const PROMISE_MIN: f64 = f64::EPSILON;
+/// Relative differences of the cost that rounding of the residuals may hide (1): where model and data agree in six
+/// digits, the residuals themselves have ten. Below it the gradient decides whether a step was good.
+const COST_NOISE: f64 = 1e-9;
 
 /// Residuals and their derivatives at a point.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +44,14 @@ pub struct Linearisation {
     pub jacobian: Array2<f64>,
 }
 
-/// A least-squares problem. A failed evaluation is `None`.
+impl Linearisation {
+    fn is_finite(&self) -> bool {
+        let numbers = self.residuals.iter().chain(&self.jacobian);
+        numbers.into_iter().all(|number| number.is_finite())
+    }
+}
+
+/// A least-squares problem. A failed evaluation is `None`; numbers that are not finite count as failed too.
 pub trait Residuals {
     /// Residuals at a trial point.
     fn trial(&self, x: &[f64]) -> Option<Vec<f64>>;
@@ -57,29 +75,30 @@ pub struct Progress {
     pub scaled_gradient: f64,
 }
 
-/// When to stop.
+/// Where to look, and when to stop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Lower bounds.
+    /// Lower bounds; −∞ for none.
     pub lower: Vec<f64>,
-    /// Upper bounds.
+    /// Upper bounds; ∞ for none.
     pub upper: Vec<f64>,
     /// Scaled gradient that counts as converged (1).
     pub gradient_tolerance: f64,
     /// Relative decrease of the cost that counts as converged (1), seen in two iterations running.
     pub cost_tolerance: f64,
-    /// Largest change of any variable, relative to 1 + |x|, that counts as converged (1).
+    /// Step that counts as none (1): the largest change of any variable relative to 1 + |x| under `Scaling::Given`, the
+    /// scaled length relative to that of x under `Scaling::Columns`.
     pub step_tolerance: f64,
     /// Most iterations.
     pub iterations_max: usize,
-    /// Longest step of any variable in one iteration.
+    /// Longest step in one iteration: the largest change of any variable under `Scaling::Given`, the scaled length
+    /// relative to that of x (1) under `Scaling::Columns`, where 1 suits a start of which little is known.
     pub step_max: f64,
-    /// First damping: the weight of a step's squared length, in units of `scale`, against the residuals. Small where
-    /// the start is known to be good.
+    /// First damping (1): the weight of a step's squared scaled length against the residuals. Small where the start is
+    /// known to be good.
     pub damping: f64,
-    /// The size of each variable's natural variation. Steps are measured in it; the more usual diagonal of `JᵀJ` would
-    /// forbid long steps along a narrow valley, whose variables are all well determined but for a combination.
-    pub scale: Vec<f64>,
+    /// What steps are measured in.
+    pub scaling: Scaling,
 }
 
 /// Why the method stopped.
@@ -87,7 +106,7 @@ pub struct Options {
 pub enum StopReason {
     /// The scaled gradient is small.
     Gradient,
-    /// The cost decreases no more.
+    /// The cost decreases no more: twice less than the tolerance, or a full step promises less than rounding.
     Cost,
     /// No step, however short, lowers the cost: a minimum where the gradient vanishes too, else a kink or noise.
     Step,
@@ -167,6 +186,7 @@ pub fn minimise<R: Residuals>(problem: &R, start: &[f64], options: &Options) -> 
     let solver = LevenbergMarquardt {
         options: options.clone(),
         point: None,
+        weights: Vec::new(),
         damping: options.damping,
         growth: 2.0,
         small_decreases: 0,
@@ -268,35 +288,88 @@ impl Point {
         cosines.fold(0.0, f64::max)
     }
 
-    /// The damped step, cut at the bounds, and the decrease of the cost that the linear model promises.
-    fn step(&self, damping: f64, options: &Options) -> Option<(Vec<f64>, f64)> {
-        let free = self.free(options);
-        let columns = self.jacobian.select_columns(&free);
-        let mut normal = columns.tr_mul(&columns);
-        for i in 0..free.len() {
-            normal[(i, i)] += damping / options.scale[free[i]].powi(2);
+    /// The decrease of the cost that a full step of the free variables promises: the part of the residuals that lies in
+    /// the space of the columns. Unlike the cosines of single columns it sees their combinations.
+    fn promise(&self, options: &Options) -> f64 {
+        let columns = self.jacobian.select_columns(&self.free(options));
+        let rank_max = columns.ncols().min(columns.nrows());
+        let mut rotated = DVector::from_column_slice(&self.linearisation.residuals);
+        columns.qr().q_tr_mul(&mut rotated);
+        rotated.rows(0, rank_max).norm_squared()
+    }
+
+    /// Where the damped step, cut at the bounds, leads from here.
+    fn step(&self, damping: f64, weights: &[f64], options: &Options) -> Option<Step> {
+        let mut step = self.damped(damping, weights, &self.free(options))?;
+        let length = options.scaling.length(&step, &self.x, weights);
+        if length > options.step_max {
+            step *= options.step_max / length;
         }
-        let gradient = DVector::from_iterator(free.len(), free.iter().map(|i| self.gradient[*i]));
-        let mut step = normal.cholesky()?.solve(&-gradient);
-        let longest = step.amax();
-        if longest > options.step_max {
-            step *= options.step_max / longest;
-        }
-        let mut x = self.x.clone();
-        for (i, change) in free.iter().zip(step.iter()) {
-            x[*i] = (x[*i] + change).clamp(options.lower[*i], options.upper[*i]);
-        }
+        let bounds = options.lower.iter().zip(&options.upper);
+        let aims = self.x.iter().zip(&step).map(|(x, step)| x + step);
+        let cut = |(x, (lower, upper)): (f64, (&f64, &f64))| x.clamp(*lower, *upper);
+        let x: Vec<f64> = aims.zip(bounds).map(cut).collect();
         let taken = DVector::from_iterator(x.len(), x.iter().zip(&self.x).map(|(a, b)| a - b));
         let change = &self.jacobian * &taken;
-        let promised = -2.0 * self.gradient.dot(&taken) - change.norm_squared();
-        Some((x, promised))
+        Some(Step {
+            promised: -2.0 * self.gradient.dot(&taken) - change.norm_squared(),
+            shortness: options.scaling.shortness(&taken, &self.x, weights),
+            x,
+        })
     }
+
+    /// The step s with the least ‖r + J s‖² + damping ‖W s‖², J over √damping W as one matrix; zero where not free.
+    fn damped(&self, damping: f64, weights: &[f64], free: &[usize]) -> Option<DVector<f64>> {
+        let (n_rows, n_free) = (self.jacobian.nrows(), free.len());
+        let mut stacked = DMatrix::zeros(n_rows + n_free, n_free);
+        for (j, variable) in free.iter().enumerate() {
+            let mut column = stacked.column_mut(j);
+            let mut upper = column.rows_mut(0, n_rows);
+            upper.copy_from(&self.jacobian.column(*variable));
+            column[n_rows + j] = damping.sqrt() * weights[*variable];
+        }
+        let mut right = DVector::zeros(n_rows + n_free);
+        for (right, residual) in right.iter_mut().zip(&self.linearisation.residuals) {
+            *right = -residual;
+        }
+        let factors = stacked.qr();
+        factors.q_tr_mul(&mut right);
+        let right = right.rows(0, n_free);
+        let solution = factors.unpack_r().solve_upper_triangular(&right)?;
+        let mut step = DVector::zeros(self.x.len());
+        for (variable, change) in free.iter().zip(solution.iter()) {
+            step[*variable] = *change;
+        }
+        Some(step)
+    }
+}
+
+/// A step to be tried.
+struct Step {
+    /// Where it leads: exactly to a bound where it was cut there.
+    x: Vec<f64>,
+    /// The decrease of the cost that the linear model promises.
+    promised: f64,
+    /// Its length, to be compared with the step tolerance.
+    shortness: f64,
+}
+
+/// What came of one trial step.
+enum Trial {
+    /// A better point.
+    Better(Point),
+    /// A shorter step has to be tried; if there is none, the reason to stop.
+    Rejected(StopReason),
+    /// There is nothing more to try.
+    Over(StopReason),
 }
 
 /// The method's state between argmin's iterations.
 struct LevenbergMarquardt {
     options: Options,
     point: Option<Point>,
+    /// Of each variable in the length of a step.
+    weights: Vec<f64>,
     damping: f64,
     growth: f64,
     small_decreases: usize,
@@ -316,8 +389,7 @@ impl<R: Residuals> Solver<Wrapped<'_, R>, Iteration> for LevenbergMarquardt {
         mut state: Iteration,
     ) -> Result<(Iteration, Option<KV>), Error> {
         let x = state.take_param().ok_or_else(|| Error::msg("no start"))?;
-        if let Some(linearisation) = problem.jacobian(&x)? {
-            let point = Point::new(x.clone(), linearisation);
+        if let Some(point) = self.linearised(problem, &x)? {
             let cost = point.cost;
             self.point = Some(point);
             Ok((state.param(x).cost(cost), None))
@@ -337,24 +409,15 @@ impl<R: Residuals> Solver<Wrapped<'_, R>, Iteration> for LevenbergMarquardt {
         };
         let next = self.improve(problem, point)?;
         let iteration = usize::try_from(state.get_iter()).unwrap_or(usize::MAX) + 1;
-        let scaled_gradient = next.scaled_gradient(&self.options);
-        let progress = Progress {
-            iteration: Some(iteration),
-            cost: next.cost,
-            scaled_gradient,
-        };
-        let goes_on = problem
-            .problem
-            .as_ref()
-            .is_none_or(|p| p.0.goes_on(&progress));
-        if self.stop.is_none() {
-            if scaled_gradient < self.options.gradient_tolerance {
-                self.stop = Some(StopReason::Gradient);
-            } else if !goes_on {
-                self.stop = Some(StopReason::Interrupted);
-            } else if iteration >= self.options.iterations_max {
-                self.stop = Some(StopReason::Iterations);
-            }
+        let goes_on = self.goes_on(problem, &next, Some(iteration));
+        // A start that is a minimum already has no better neighbour: that is no kink.
+        if matches!(self.stop, None | Some(StopReason::Step)) {
+            self.stop = self.converged(&next).or(self.stop);
+        }
+        if self.stop.is_none() && !goes_on {
+            self.stop = Some(StopReason::Interrupted);
+        } else if self.stop.is_none() && iteration >= self.options.iterations_max {
+            self.stop = Some(StopReason::Iterations);
         }
         let state = state.param(next.x.clone()).cost(next.cost);
         self.point = Some(next);
@@ -379,57 +442,103 @@ impl LevenbergMarquardt {
         point: Point,
     ) -> Result<Point, Error> {
         loop {
-            let progress = Progress {
-                iteration: None,
-                cost: point.cost,
-                scaled_gradient: point.scaled_gradient(&self.options),
-            };
-            if problem
-                .problem
-                .as_ref()
-                .is_some_and(|p| !p.0.goes_on(&progress))
-            {
-                self.stop = Some(StopReason::Interrupted);
-                return Ok(point);
-            }
-            if self.damping > DAMPING_MAX {
-                self.stop = Some(StopReason::Step);
-                return Ok(point);
-            }
-            let Some((x, promised)) = point.step(self.damping, &self.options) else {
-                self.reject();
-                continue;
-            };
-            let length = x
-                .iter()
-                .zip(&point.x)
-                .map(|(a, b)| (a - b).abs() / (1.0 + b.abs()));
-            if length.fold(0.0, f64::max) < self.options.step_tolerance {
-                self.stop = Some(StopReason::Step);
-                return Ok(point);
-            }
-            let residuals = problem.problem("operator_count", |p| p.apply(&x))?;
-            let cost = residuals.map(|r| r.iter().map(|r| r * r).sum::<f64>());
-            let decrease = match cost {
-                Some(cost) if cost.is_finite() => point.cost - cost,
-                _ => f64::NEG_INFINITY,
-            };
-            if decrease <= 0.0 {
-                self.reject();
-                continue;
-            }
-            let Some(linearisation) = problem.jacobian(&x)? else {
-                // The trial succeeded but a neighbour of it did not: stay on safer ground.
-                self.reject();
-                if self.damping > DAMPING_MAX {
-                    self.stop = Some(StopReason::LinearisationFailed);
-                    return Ok(point);
+            let reason = match self.attempt(problem, &point)? {
+                Trial::Better(next) => return Ok(next),
+                Trial::Over(reason) => Some(reason),
+                Trial::Rejected(reason) => {
+                    self.reject();
+                    (self.damping > DAMPING_MAX).then_some(reason)
                 }
-                continue;
             };
-            self.accept(decrease, promised, point.cost);
-            return Ok(Point::new(x, linearisation));
+            if reason.is_some() {
+                self.stop = reason;
+                return Ok(point);
+            }
         }
+    }
+
+    /// Tries the step of the present damping.
+    fn attempt<R: Residuals>(
+        &mut self,
+        problem: &mut Problem<Wrapped<'_, R>>,
+        point: &Point,
+    ) -> Result<Trial, Error> {
+        let options = &self.options;
+        if !self.goes_on(problem, point, None) {
+            return Ok(Trial::Over(StopReason::Interrupted));
+        }
+        let Some(step) = point.step(self.damping, &self.weights, options) else {
+            return Ok(Trial::Rejected(StopReason::Step));
+        };
+        if step.shortness < options.step_tolerance {
+            return Ok(Trial::Over(StopReason::Step));
+        }
+        let residuals = problem.problem("operator_count", |p| p.apply(&step.x))?;
+        let cost = residuals.map_or(f64::NAN, |r| r.iter().map(|r| r * r).sum());
+        let decrease = point.cost - cost;
+        let is_hidden = self.is_hidden(decrease, point);
+        if !is_hidden && (decrease <= 0.0 || decrease.is_nan()) {
+            return Ok(Trial::Rejected(StopReason::Step));
+        }
+        // Where the trial succeeded but a neighbour of it does not, a shorter step stays on safer ground.
+        let Some(next) = self.linearised(problem, &step.x)? else {
+            return Ok(Trial::Rejected(StopReason::LinearisationFailed));
+        };
+        if is_hidden && next.promise(&self.options) >= point.promise(&self.options) {
+            return Ok(Trial::Rejected(StopReason::Step));
+        }
+        let decrease = if is_hidden { step.promised } else { decrease };
+        self.accept(decrease, step.promised, point.cost);
+        Ok(Trial::Better(next))
+    }
+
+    /// Whether a cost that did not fall may have done so but for rounding.
+    fn is_hidden(&self, decrease: f64, point: &Point) -> bool {
+        let noise = COST_NOISE * point.cost;
+        (-noise..=0.0).contains(&decrease) && point.promise(&self.options) <= noise
+    }
+
+    /// The point with its derivatives, if they can be computed; its columns enter the weights.
+    fn linearised<R: Residuals>(
+        &mut self,
+        problem: &mut Problem<Wrapped<'_, R>>,
+        x: &[f64],
+    ) -> Result<Option<Point>, Error> {
+        let linearisation = problem.jacobian(&x.to_vec())?;
+        let Some(linearisation) = linearisation.filter(Linearisation::is_finite) else {
+            return Ok(None);
+        };
+        let point = Point::new(x.to_vec(), linearisation);
+        let scaling = &self.options.scaling;
+        self.weights = scaling.weights(&self.weights, &point.jacobian);
+        Ok(Some(point))
+    }
+
+    /// The tolerance that a point meets, whatever way led there.
+    fn converged(&self, point: &Point) -> Option<StopReason> {
+        if point.scaled_gradient(&self.options) < self.options.gradient_tolerance {
+            Some(StopReason::Gradient)
+        } else if point.promise(&self.options) <= PROMISE_MIN * point.cost {
+            Some(StopReason::Cost)
+        } else {
+            None
+        }
+    }
+
+    /// Tells where the method stands and asks whether it shall go on.
+    fn goes_on<R: Residuals>(
+        &self,
+        problem: &Problem<Wrapped<'_, R>>,
+        point: &Point,
+        iteration: Option<usize>,
+    ) -> bool {
+        let progress = Progress {
+            iteration,
+            cost: point.cost,
+            scaled_gradient: point.scaled_gradient(&self.options),
+        };
+        let problem = problem.problem.as_ref();
+        problem.is_none_or(|p| p.0.goes_on(&progress))
     }
 
     fn reject(&mut self) {
@@ -481,7 +590,7 @@ mod tests {
             iterations_max: 200,
             step_max: 10.0,
             damping: 1e-2,
-            scale: vec![1.0; 2],
+            scaling: Scaling::Given(vec![1.0; 2]),
         }
     }
 
@@ -499,6 +608,83 @@ mod tests {
         assert!((solution.x[0] - 0.5).abs() < 1e-9, "{solution:?}");
         assert!((solution.x[1] - 0.25).abs() < 1e-9);
         assert_ne!(solution.stop, StopReason::Iterations);
+    }
+
+    #[test]
+    fn cut_step_ends_exactly_on_the_bound() {
+        struct Pull;
+        impl Residuals for Pull {
+            fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
+                Some(vec![x[0] + 1.0, x[1] + 1.0])
+            }
+            fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
+                Some(Linearisation {
+                    residuals: self.trial(x)?,
+                    jacobian: ndarray::array![[1.0, 0.0], [0.0, 1.0]],
+                })
+            }
+        }
+        // In rounded numbers 0.7 + (0.1 − 0.7) is not 0.1: the variable would be outside, or not count as held.
+        let solution = minimise(&Pull, &[0.7, 0.9], &options(0.1, 2.0));
+        assert_eq!(solution.x, [0.1, 0.1]);
+    }
+
+    #[test]
+    fn minimum_in_a_corner_is_no_failure() {
+        let solution = minimise(&Rosenbrock, &[0.4, 0.1], &options(0.2, 0.25));
+        assert!((solution.x[0] - 0.25).abs() < 1e-12 && (solution.x[1] - 0.2).abs() < 1e-12);
+        assert!(solution.stop.is_converged(), "{solution:?}");
+    }
+
+    #[test]
+    fn path_does_not_depend_on_units_where_columns_decide() {
+        struct Other;
+        impl Residuals for Other {
+            fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
+                Rosenbrock.trial(&[x[0] * UNIT, x[1] / UNIT])
+            }
+            fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
+                let mut linearisation = Rosenbrock.linearise(&[x[0] * UNIT, x[1] / UNIT])?;
+                for mut row in linearisation.jacobian.rows_mut() {
+                    row *= &ndarray::aview1(&[UNIT, 1.0 / UNIT]);
+                }
+                Some(linearisation)
+            }
+        }
+        // A power of two, so that not even rounding differs.
+        const UNIT: f64 = 1_048_576.0;
+        let options = Options {
+            step_max: 1.0,
+            scaling: Scaling::Columns,
+            ..options(f64::NEG_INFINITY, f64::INFINITY)
+        };
+        let plain = minimise(&Rosenbrock, &[-1.2, 1.0], &options);
+        let other = minimise(&Other, &[-1.2 / UNIT, UNIT], &options);
+        assert!(plain.cost < 1e-16, "{plain:?}");
+        assert_eq!(plain.iterations, other.iterations);
+        assert_eq!(plain.x, [other.x[0] * UNIT, other.x[1] / UNIT]);
+    }
+
+    #[test]
+    fn variable_without_effect_at_the_start_does_not_hold_the_others() {
+        struct Product;
+        impl Residuals for Product {
+            fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
+                Some(vec![x[0] - 2.0, x[0] * (x[1] - 3.0)])
+            }
+            fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
+                Some(Linearisation {
+                    residuals: self.trial(x)?,
+                    jacobian: ndarray::array![[1.0, 0.0], [x[1] - 3.0, x[0]]],
+                })
+            }
+        }
+        let options = Options {
+            scaling: Scaling::Columns,
+            ..options(f64::NEG_INFINITY, f64::INFINITY)
+        };
+        let solution = minimise(&Product, &[0.0, 0.0], &options);
+        assert!(solution.cost < 1e-16, "{solution:?}");
     }
 
     #[test]

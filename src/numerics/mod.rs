@@ -7,5 +7,6 @@ pub mod least_squares;
 mod newton;
 pub mod sampling;
 pub mod scalar;
+pub mod scaling;
 pub mod stiff;
 pub mod variation;
