@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod bordered;
+pub mod covariance;
 pub mod interpolate;
 pub mod least_squares;
 mod newton;
