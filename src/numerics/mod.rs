@@ -5,6 +5,7 @@ pub mod bordered;
 pub mod covariance;
 pub mod interpolate;
 pub mod least_squares;
+pub mod loss;
 mod newton;
 pub mod sampling;
 pub mod scalar;
