@@ -14,5 +14,6 @@ mod physics;
 mod recovery;
 mod reference;
 mod sensitivity;
+mod strd;
 mod support;
 mod tidy;
