@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod bordered;
 pub mod covariance;
+pub mod diagnostics;
 pub mod interpolate;
 pub mod least_squares;
 pub mod loss;
