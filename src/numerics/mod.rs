@@ -13,3 +13,4 @@ pub mod scalar;
 pub mod scaling;
 pub mod stiff;
 pub mod variation;
+pub mod whitening;
