@@ -8,6 +8,7 @@ pub mod interpolate;
 pub mod least_squares;
 pub mod loss;
 mod newton;
+pub mod posterior;
 pub mod sampling;
 pub mod scalar;
 pub mod scaling;
