@@ -98,7 +98,7 @@ pub enum Trajectory {
     /// Along straight lines (the usual leapfrog): for posteriors that bend.
     #[default]
     Straight,
-    /// Along the ellipses of the normal approximation, on which a normal posterior costs nothing: half the evaluations
+    /// Along ellipses, on which a normal posterior loses no energy however long the step: about half the evaluations
     /// for an effective draw where the posterior is nearly normal, more of them and more divergences where it bends.
     ///
     /// Source: Shahbaba, Lan, Johnson & Neal, Split Hamiltonian Monte Carlo, Stat. Comput. 24 (2014), 339.
