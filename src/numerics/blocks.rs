@@ -35,6 +35,7 @@ pub trait Field:
 impl Field for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
+    #[inline]
     fn size(self) -> f64 {
         self.abs()
     }
@@ -43,6 +44,7 @@ impl Field for f64 {
 impl Field for Complex<f64> {
     const ZERO: Self = Complex { re: 0.0, im: 0.0 };
     const ONE: Self = Complex { re: 1.0, im: 0.0 };
+    #[inline]
     fn size(self) -> f64 {
         self.re.abs() + self.im.abs()
     }
@@ -77,36 +79,43 @@ impl BlockShape {
     }
 
     /// Number of unknowns, border included.
+    #[inline]
     pub fn n_unknowns(&self) -> usize {
         self.n_core() + self.n_border
     }
 
     /// Number of unknowns without the border.
+    #[inline]
     pub fn n_core(&self) -> usize {
         self.starts[self.starts.len() - 1]
     }
 
     /// Number of blocks.
+    #[inline]
     pub(super) fn n_blocks(&self) -> usize {
         self.starts.len() - 1
     }
 
     /// Number of unknowns of a block.
+    #[inline]
     pub(super) fn size(&self, block: usize) -> usize {
         self.starts[block + 1] - self.starts[block]
     }
 
     /// First unknown of a block.
+    #[inline]
     pub(super) fn start(&self, block: usize) -> usize {
         self.starts[block]
     }
 
     /// Number of border unknowns.
+    #[inline]
     pub fn n_border(&self) -> usize {
         self.n_border
     }
 
     /// The unknowns that a block couples to: its own and those of its neighbours.
+    #[inline]
     fn reach(&self, block: usize) -> Range<usize> {
         self.starts[block.saturating_sub(1)]..self.starts[(block + 2).min(self.n_blocks())]
     }
@@ -183,6 +192,7 @@ impl<T: Copy> BlockMatrix<T> {
     }
 
     /// The shape.
+    #[inline]
     pub fn shape(&self) -> &BlockShape {
         &self.shape
     }
@@ -208,6 +218,7 @@ impl<T: Copy> BlockMatrix<T> {
     }
 
     /// Columns of the block and its neighbours in the rows of a block, one after the other with their padding.
+    #[inline]
     pub(super) fn columns(&self, block: usize, columns: Range<usize>) -> &[T] {
         let span = self.spans[block];
         let start = span.offset + (columns.start - span.first) * span.stride;
@@ -215,6 +226,7 @@ impl<T: Copy> BlockMatrix<T> {
     }
 
     /// A column of the border in the rows of a block.
+    #[inline]
     pub(super) fn border_column(&self, block: usize, column: usize) -> &[T] {
         let span = self.spans[block];
         let start = span.offset + (span.n_core + column) * span.stride;
@@ -233,12 +245,14 @@ impl<T: Copy> BlockMatrix<T> {
     }
 
     /// A border row: an entry for every unknown.
+    #[inline]
     pub fn border_row(&self, row: usize) -> &[T] {
         let n = self.shape.n_unknowns();
         &self.entries[self.border_start + row * n..][..n]
     }
 
     /// A border row, to be changed.
+    #[inline]
     pub fn border_row_mut(&mut self, row: usize) -> &mut [T] {
         let n = self.shape.n_unknowns();
         let start = self.border_start;

@@ -153,8 +153,7 @@ impl<T: Field> BorderedLu<T> {
         for (r, value) in border.iter_mut().enumerate() {
             *value -= dot(&self.border_rows[r * n..(r + 1) * n], core);
         }
-        let reduced = border.to_vec();
-        self.schur.multiply(&reduced, |r, value| border[r] = value);
+        self.schur.multiply_in_place(border);
         for (c, value) in border.iter().enumerate() {
             if *value != T::ZERO {
                 let column = &self.border_columns[c * n..(c + 1) * n];
@@ -174,7 +173,8 @@ impl<T: Field> BorderedLu<T> {
             if block > 0 {
                 let before = &before[self.shape.start(block - 1)..];
                 let lower = &self.lower[block];
-                lower.multiply(&before[..lower.n_columns], |i, value| here[i] -= value);
+                let here = &mut here[..lower.n_rows];
+                lower.subtract_from(&before[..lower.n_columns], here);
             }
             self.inverse[block].multiply_in_place(&mut here[..self.shape.size(block)]);
         }
@@ -183,7 +183,7 @@ impl<T: Field> BorderedLu<T> {
             let (here, after) = b.split_at_mut(end);
             let here = &mut here[self.shape.start(block)..];
             let upper = &self.upper[block];
-            upper.multiply(&after[..upper.n_columns], |i, value| here[i] -= value);
+            upper.subtract_from(&after[..upper.n_columns], here);
         }
     }
 }
@@ -307,47 +307,63 @@ impl<T: Field> Panel<T> {
         }
     }
 
-    /// The product with a vector, handed out row by row.
-    fn multiply(&self, x: &[T], put: impl FnMut(usize, T)) {
+    /// Subtracts the product with a vector.
+    fn subtract_from(&self, x: &[T], target: &mut [T]) {
         match self.stride {
-            4 => self.multiply_strided::<4>(x, put),
-            8 => self.multiply_strided::<8>(x, put),
-            12 => self.multiply_strided::<12>(x, put),
-            16 => self.multiply_strided::<16>(x, put),
-            _ => self.multiply_any(x, put),
-        }
-    }
-
-    /// The product for a stride that the compiler knows, which lets it keep the sums in registers.
-    fn multiply_strided<const STRIDE: usize>(&self, x: &[T], mut put: impl FnMut(usize, T)) {
-        let (columns, _) = self.entries.as_chunks::<STRIDE>();
-        let mut sums = [T::ZERO; STRIDE];
-        for (column, factor) in columns.iter().zip(x) {
-            for (sum, value) in sums.iter_mut().zip(column) {
-                *sum += *value * *factor;
+            4 => subtract(&self.product::<4>(x), target),
+            8 => subtract(&self.product::<8>(x), target),
+            12 => subtract(&self.product::<12>(x), target),
+            16 => subtract(&self.product::<16>(x), target),
+            stride => {
+                for (column, factor) in self.entries.chunks_exact(stride.max(1)).zip(x) {
+                    for (target, entry) in target.iter_mut().zip(column) {
+                        *target -= *entry * *factor;
+                    }
+                }
             }
         }
-        for (i, sum) in sums[..self.n_rows].iter().enumerate() {
-            put(i, *sum);
-        }
     }
 
-    fn multiply_any(&self, x: &[T], mut put: impl FnMut(usize, T)) {
-        for i in 0..self.n_rows {
-            let mut sum = T::ZERO;
-            for (column, factor) in self.entries.chunks_exact(self.stride).zip(x) {
-                sum += column[i] * *factor;
-            }
-            put(i, sum);
-        }
-    }
-
+    /// Replaces a vector by the product with it.
     fn multiply_in_place(&self, x: &mut [T]) {
-        const ROWS_MAX: usize = 64;
-        let mut copy = [T::ZERO; ROWS_MAX];
-        let copy = &mut copy[..x.len()];
-        copy.copy_from_slice(x);
-        self.multiply(copy, |i, value| x[i] = value);
+        match self.stride {
+            4 => x.copy_from_slice(&self.product::<4>(x)[..x.len()]),
+            8 => x.copy_from_slice(&self.product::<8>(x)[..x.len()]),
+            12 => x.copy_from_slice(&self.product::<12>(x)[..x.len()]),
+            16 => x.copy_from_slice(&self.product::<16>(x)[..x.len()]),
+            _ => {
+                let factors = x.to_vec();
+                x.fill(T::ZERO);
+                self.subtract_from(&factors, x);
+                for x in x {
+                    *x = -*x;
+                }
+            }
+        }
+    }
+
+    /// The product with a vector for a stride that the compiler knows, which lets it keep the sums in registers; even
+    /// and odd columns are summed apart, so that one addition need not wait for the other.
+    #[inline]
+    fn product<const STRIDE: usize>(&self, x: &[T]) -> [T; STRIDE] {
+        let (pairs, last) = self.entries.as_chunks::<STRIDE>().0.as_chunks::<2>();
+        let (factors, last_factor) = x.as_chunks::<2>();
+        let (mut even, mut odd) = ([T::ZERO; STRIDE], [T::ZERO; STRIDE]);
+        for (pair, factors) in pairs.iter().zip(factors) {
+            for i in 0..STRIDE {
+                even[i] += pair[0][i] * factors[0];
+                odd[i] += pair[1][i] * factors[1];
+            }
+        }
+        for (column, factor) in last.iter().zip(last_factor) {
+            for i in 0..STRIDE {
+                even[i] += column[i] * *factor;
+            }
+        }
+        for i in 0..STRIDE {
+            even[i] += odd[i];
+        }
+        even
     }
 
     /// Gauss–Jordan inversion with partial pivoting; `false` if the matrix is singular or not finite.
@@ -363,6 +379,13 @@ impl<T: Field> Panel<T> {
                 invert_columns(&mut columns, self.n_rows)
             }
         }
+    }
+}
+
+#[inline]
+fn subtract<T: Field>(product: &[T], target: &mut [T]) {
+    for (target, product) in target.iter_mut().zip(product) {
+        *target -= *product;
     }
 }
 
@@ -409,16 +432,19 @@ fn invert_columns<T: Field, C: AsMut<[T]> + AsRef<[T]>>(columns: &mut [C], n: us
     let mut swaps = [0_usize; 64];
     for k in 0..n {
         let column = &columns[k].as_ref()[..n];
-        let mut p = k;
-        for i in k + 1..n {
-            if column[i].size() > column[p].size() {
-                p = i;
-            }
+        let (mut p, mut largest) = (k, column[k].size());
+        for (i, entry) in column.iter().enumerate().skip(k + 1) {
+            let size = entry.size();
+            (p, largest) = if size > largest {
+                (i, size)
+            } else {
+                (p, largest)
+            };
         }
-        let pivot = column[p];
-        if pivot.size() == 0.0 || !pivot.size().is_finite() {
+        if largest == 0.0 || !largest.is_finite() {
             return false;
         }
+        let pivot = column[p];
         swaps[k] = p;
         if p != k {
             for column in columns.iter_mut() {
