@@ -96,6 +96,7 @@ pub struct Volume {
 
 impl Volume {
     /// Whether it lies in a porous electrode.
+    #[inline]
     pub fn is_porous(&self) -> bool {
         self.region != Region::Separator
     }
@@ -185,6 +186,7 @@ impl Layout {
     }
 
     /// The states of a block: its volume and the foil that touches it.
+    #[inline]
     pub fn block(&self, index: usize) -> Range<usize> {
         let from = if index == 0 {
             0
@@ -198,27 +200,51 @@ impl Layout {
         from..to
     }
 
+    /// The states of a volume.
+    #[inline]
+    pub(super) fn states(&self, index: usize) -> Range<usize> {
+        let start = self.volumes[index].start;
+        start..start + self.own(index).len()
+    }
+
+    /// The states of a volume, counted from the first of its block: without the foil that touches it.
+    #[inline]
+    pub(super) fn own(&self, index: usize) -> Range<usize> {
+        let volume = self.volumes[index];
+        let start = if index == 0 { volume.start } else { 0 };
+        let n_local = if volume.is_porous() {
+            self.n_solids + 2
+        } else {
+            0
+        };
+        start..start + self.n_dissolved + n_local
+    }
+
     /// Block structure with the cell's current as one more border unknown.
     pub fn shape_with_current(&self) -> BlockShape {
         self.shape.with_border(self.shape.n_border() + 1)
     }
 
     /// Index of the amount of a dissolved species in a volume.
+    #[inline]
     pub fn dissolved(&self, volume: usize, species: usize) -> usize {
         self.volumes[volume].start + species
     }
 
     /// Index of the amount of a solid in a porous volume.
+    #[inline]
     pub fn solid(&self, volume: usize, solid: usize) -> usize {
         self.volumes[volume].start + self.n_dissolved + solid
     }
 
     /// Index of the coverage in a porous volume.
+    #[inline]
     pub fn coverage(&self, volume: usize) -> usize {
         self.volumes[volume].start + self.n_dissolved + self.n_solids
     }
 
     /// Index of the potential difference electrode − electrolyte in a porous volume.
+    #[inline]
     pub fn potential(&self, volume: usize) -> usize {
         self.coverage(volume) + 1
     }

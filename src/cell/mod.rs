@@ -25,8 +25,10 @@ use std::sync::Arc;
 
 use crate::mechanism::Mechanism;
 use crate::numerics::blocks::BlockMatrix;
+use crate::numerics::lanes::Lanes;
 use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::Sensitive;
+use crate::numerics::scalar::constants;
 use crate::numerics::scalar::values;
 use assembly::Differentiator;
 use assembly::Direction;
@@ -41,6 +43,8 @@ pub struct Cell<S = f64> {
     values: Vec<S>,
     /// The equations with the plain values, for the integrator.
     plain: Physics<f64>,
+    /// The same for many porous volumes at once.
+    lanes: Physics<Lanes>,
     /// The equations for derivatives by the states.
     tangent: Physics<Direction>,
     /// The equations with the values as they were given.
@@ -56,9 +60,11 @@ impl<S: Sensitive> Cell<S> {
     pub fn new(mechanism: &Arc<Mechanism>, values: &[S], design: Design) -> Self {
         let plain: Vec<f64> = values.iter().map(|value| value.value()).collect();
         let lifted: Vec<Direction> = plain.iter().map(|value| Dual::fixed(*value)).collect();
+        let spread: Vec<Lanes> = constants(&plain);
         Self {
             layout: Layout::new(design, mechanism),
             plain: Physics::new(mechanism, &plain, &design),
+            lanes: Physics::new(mechanism, &spread, &design),
             tangent: Physics::new(mechanism, &lifted, &design),
             physics: Physics::new(mechanism, values, &design),
             values: values.to_vec(),
@@ -126,18 +132,29 @@ impl<S: Sensitive> Cell<S> {
         self.physics.rate(&self.layout, y, current_a_m2, rate)
     }
 
-    /// The same without derivatives.
+    /// The same without derivatives; without the voltage too, which is not a number then, unless it is wanted.
     ///
     /// # Panics
     /// If `y` or `rate` is shorter than the state.
-    pub fn plain_rate(&self, y: &[f64], current_a_m2: f64, rate: &mut [f64]) -> f64 {
-        self.plain.rate(&self.layout, y, current_a_m2, rate)
+    pub fn plain_rate(
+        &self,
+        y: &[f64],
+        current_a_m2: f64,
+        (rate, wants_voltage): (&mut [f64], bool),
+    ) -> f64 {
+        let terms = (rate, wants_voltage);
+        self.plain
+            .rate_in_lanes(&self.lanes, &self.layout, (y, current_a_m2), terms)
+    }
+
+    /// Terminal voltage (V) without derivatives.
+    pub fn plain_voltage_v(&self, y: &[f64], current_a_m2: f64) -> f64 {
+        self.plain.voltage(&self.layout, y, current_a_m2)
     }
 
     /// Terminal voltage (V) at a state and a current density (A m⁻²).
     pub fn terminal_voltage_v(&self, y: &[S], current_a_m2: S) -> S {
-        let mut scratch = vec![S::constant(0.0); self.layout.n_states];
-        self.rate(y, current_a_m2, &mut scratch)
+        self.physics.voltage(&self.layout, y, current_a_m2)
     }
 
     /// The current density (A m⁻²) at an imposed voltage: the voltage is linear in the current.

@@ -3,6 +3,8 @@
 //! The right-hand side and its Jacobian are both put together from the same three kinds of terms: what happens
 //! inside a block (a volume and the foil that touches it), at a face between two blocks, and in the chain as a whole.
 
+use std::ops::Range;
+
 use super::layout::Design;
 use super::layout::Electrode;
 use super::layout::Layout;
@@ -12,7 +14,6 @@ use crate::mechanism::DISSOLVED_MAX;
 use crate::mechanism::Mechanism;
 use crate::mechanism::NodeView;
 use crate::mechanism::ParameterId;
-use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::Scalar;
 use crate::units::FARADAY_C_PER_MOL;
 
@@ -41,43 +42,45 @@ pub(super) struct VolumeView<S> {
 }
 
 impl<S: Scalar> VolumeView<S> {
-    /// The same view for dual numbers, without derivatives of their own.
-    pub(super) fn lift<const N: usize>(&self) -> VolumeView<Dual<N, S>> {
-        VolumeView {
-            concentrations: self.concentrations.map(Dual::fixed),
-            half_path: Dual::fixed(self.half_path),
-            ln_carrier: Dual::fixed(self.ln_carrier),
-            potential: Dual::fixed(self.potential),
+    /// A view that shows the same number everywhere.
+    pub(super) fn constant(value: f64) -> Self {
+        Self {
+            concentrations: [S::constant(value); DISSOLVED_MAX],
+            half_path: S::constant(value),
+            ln_carrier: S::constant(value),
+            potential: S::constant(value),
         }
     }
-}
 
-/// What passes a face, positive from left to right.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FaceFlux<S> {
-    /// Fluxes of the dissolved species (mol m⁻² s⁻¹).
-    pub(super) species: [S; DISSOLVED_MAX],
-    /// Ionic current density (A m⁻²).
-    pub(super) ionic_current: S,
-    /// Fall of the electrolyte's potential across the face (V).
-    pub(super) drop: S,
+    /// The same view in another scalar.
+    #[inline]
+    pub(super) fn map<T>(&self, f: impl Fn(S) -> T) -> VolumeView<T> {
+        VolumeView {
+            concentrations: self.concentrations.map(&f),
+            half_path: f(self.half_path),
+            ln_carrier: f(self.ln_carrier),
+            potential: f(self.potential),
+        }
+    }
 }
 
 /// The cell's equations with the values of one set of parameters.
 #[derive(Clone, Debug)]
 pub(super) struct Physics<S> {
     pub(super) chemistry: Chemistry<S>,
-    thickness: S,
     /// Widths of the volumes (m): left electrode, separator, right electrode.
     widths: [S; 3],
     /// Their reciprocals (m⁻¹).
     per_widths: [S; 3],
-    separator_porosity: S,
-    separator_factor: S,
+    /// Their halves (m); over the transport factor in the separator, where it is constant.
+    half_paths: [S; 3],
+    /// Widths over the electronic conductivity (Ω m²).
+    electronic_resistances: [S; 3],
+    /// Ohmic resistance of a porous electrode at either end, up to the centre of its outermost volume (Ω m²).
+    end_resistances: [S; 2],
+    per_separator_porosity: S,
     frame_porosity: S,
     bruggeman: S,
-    electronic_conductivity: S,
-    series_resistance: S,
     /// 1/(a₀ `C_dl`) (m³ F⁻¹).
     pub(super) per_capacitance: S,
     /// 1/κ (Ω m).
@@ -102,16 +105,19 @@ impl<S: Scalar> Physics<S> {
             at(roles.separator_thickness) / design.n_separator as f64,
             thickness / design.right.n_volumes() as f64,
         ];
+        let separator_factor = porosity.pow(at(roles.bruggeman));
+        let [left, separator, right] = widths.map(|width| width * 0.5);
+        let conductivity = at(roles.electronic_conductivity);
         Self {
             widths,
             per_widths: widths.map(|width| S::constant(1.0) / width),
-            thickness,
-            separator_porosity: porosity,
-            separator_factor: porosity.pow(at(roles.bruggeman)),
+            half_paths: [left, separator / separator_factor, right],
+            electronic_resistances: widths.map(|width| width / conductivity),
+            end_resistances: [left, right]
+                .map(|half| half / conductivity + at(roles.series_resistance)),
+            per_separator_porosity: S::constant(1.0) / porosity,
             frame_porosity: at(roles.frame_porosity),
             bruggeman: at(roles.bruggeman),
-            electronic_conductivity: at(roles.electronic_conductivity),
-            series_resistance: at(roles.series_resistance),
             per_capacitance: S::constant(1.0) / (at(roles.capacitance) * at(roles.active_area)),
             resistivity: S::constant(1.0) / at(roles.conductivity),
             diffusion_potential: at(roles.diffusion_factor) * (-transference + 1.0)
@@ -124,20 +130,24 @@ impl<S: Scalar> Physics<S> {
     }
 
     /// Width of a volume (m).
+    #[inline]
     pub(super) fn width(&self, layout: &Layout, volume: usize) -> S {
         self.widths[layout.volumes[volume].region as usize]
     }
 
     /// Reciprocal width of a volume (m⁻¹).
+    #[inline]
     pub(super) fn per_width(&self, layout: &Layout, volume: usize) -> S {
         self.per_widths[layout.volumes[volume].region as usize]
     }
 
+    #[inline]
     fn separator_width(&self) -> S {
         self.widths[Region::Separator as usize]
     }
 
     /// Porosity from the amounts of solids, SPEC section 3.
+    #[inline]
     pub(super) fn porosity(&self, solids: &[S]) -> S {
         let mut free = self.frame_porosity - POROSITY_MIN;
         for (solid, amount) in self.chemistry.solids.iter().zip(solids) {
@@ -161,32 +171,82 @@ impl<S: Scalar> Physics<S> {
         rate: &mut [S],
     ) -> (VolumeView<S>, S) {
         rate.fill(S::constant(0.0));
-        let first = layout.block(index).start;
-        let start = layout.volumes[index].start - first;
-        let n = layout.n_dissolved;
+        let own = layout.own(index);
         let view = if layout.volumes[index].is_porous() {
-            let end = start + n + layout.n_solids + 2;
-            self.porous_volume(layout, index, &y[start..end], wetted, &mut rate[start..end])
+            self.porous_volume(layout, index, &y[own.clone()], wetted, &mut rate[own])
         } else {
-            self.separator_volume(&y[start..start + n])
+            self.separator_volume(&y[own], true)
         };
-        let mut voltage = S::constant(0.0);
-        if index == 0 {
-            let (foil, volume) = rate.split_at_mut(start);
-            let terms = (foil, &mut volume[..n]);
-            voltage -= self.electrode(layout.design.left, &y[..start], &view, current, terms);
-        }
-        if index + 1 == layout.volumes.len() {
-            let at = layout.right_foil.start - first;
-            let (volume, foil) = rate.split_at_mut(at);
-            let terms = (foil, &mut volume[start..start + n]);
-            voltage += self.electrode(layout.design.right, &y[at..], &view, -current, terms);
-        }
+        let voltage = self.ends(layout, index, (y, &view), current, rate);
         (view, voltage)
     }
 
-    /// What closes the chain: changes at a foil, and the electrode's potential (V) against the electrolyte in the
-    /// outermost volume's centre. `current` flows into the electrolyte here.
+    /// What the volume of a block shows to its neighbours.
+    #[inline]
+    pub(super) fn view(&self, layout: &Layout, index: usize, y: &[S]) -> VolumeView<S> {
+        let y = &y[layout.own(index)];
+        if layout.volumes[index].is_porous() {
+            self.porous_view(layout, index, y)
+        } else {
+            self.separator_volume(y, true)
+        }
+    }
+
+    /// What closes the chain at a block: changes at the foil that touches it, and what the block adds to the cell
+    /// voltage (V).
+    #[inline]
+    pub(super) fn ends(
+        &self,
+        layout: &Layout,
+        index: usize,
+        (y, view): (&[S], &VolumeView<S>),
+        current: S,
+        rate: &mut [S],
+    ) -> S {
+        if index == 0 || index + 1 == layout.volumes.len() {
+            let Range { start, end } = layout.own(index);
+            let n = layout.n_dissolved;
+            if index == 0 {
+                let (foil, volume) = rate.split_at_mut(start);
+                let terms = (foil, &mut volume[..n]);
+                self.electrode(layout.design.left, &y[..start], view, current, terms);
+            }
+            if index + 1 == layout.volumes.len() {
+                let (volume, foil) = rate.split_at_mut(end);
+                let terms = (foil, &mut volume[start..start + n]);
+                self.electrode(layout.design.right, &y[end..], view, -current, terms);
+            }
+        }
+        self.end_voltage(layout, index, (y, view), current)
+    }
+
+    /// What a block adds to the cell voltage (V): the potential of an electrode at its end.
+    #[inline]
+    pub(super) fn end_voltage(
+        &self,
+        layout: &Layout,
+        index: usize,
+        (y, view): (&[S], &VolumeView<S>),
+        current: S,
+    ) -> S {
+        let potential = |electrode, y: &[S], end: usize, current: S| match electrode {
+            Electrode::Foil | Electrode::CoatedFoil => {
+                y[0] + view.half_path * self.resistivity * current
+            }
+            Electrode::Porous { .. } => view.potential + self.end_resistances[end] * current,
+        };
+        let mut voltage = S::constant(0.0);
+        if index == 0 {
+            voltage -= potential(layout.design.left, y, 0, current);
+        }
+        if index + 1 == layout.volumes.len() {
+            let foil = &y[layout.own(index).end..];
+            voltage += potential(layout.design.right, foil, 1, -current);
+        }
+        voltage
+    }
+
+    /// Changes at what closes the chain. `current` flows into the electrolyte here.
     #[inline]
     fn electrode(
         &self,
@@ -195,38 +255,55 @@ impl<S: Scalar> Physics<S> {
         view: &VolumeView<S>,
         current: S,
         (foil, volume): (&mut [S], &mut [S]),
-    ) -> S {
+    ) {
         match electrode {
-            Electrode::Foil => {
-                self.foil(y, view, current, foil, volume);
-                y[0] + view.half_path * self.resistivity * current
-            }
-            Electrode::CoatedFoil => {
-                self.coated_foil(y, view, current, foil, volume);
-                y[0] + view.half_path * self.resistivity * current
-            }
-            Electrode::Porous { .. } => {
-                let half = self.thickness / electrode.n_volumes() as f64 * 0.5;
-                let resistance = half / self.electronic_conductivity + self.series_resistance;
-                view.potential + resistance * current
-            }
+            Electrode::Foil => self.foil(y, view, current, foil, volume),
+            Electrode::CoatedFoil => self.coated_foil(y, view, current, foil, volume),
+            Electrode::Porous { .. } => {}
         }
     }
 
-    fn separator_volume(&self, y: &[S]) -> VolumeView<S> {
+    /// The logarithm, which only the voltage needs of a separator volume, is not a number unless that is wanted.
+    #[inline]
+    pub(super) fn separator_volume(&self, y: &[S], wants_voltage: bool) -> VolumeView<S> {
         let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
         for (concentration, amount) in concentrations.iter_mut().zip(y) {
-            *concentration = *amount / self.separator_porosity;
+            *concentration = *amount * self.per_separator_porosity;
         }
         VolumeView {
-            ln_carrier: self.ln_carrier(&concentrations),
+            ln_carrier: if wants_voltage {
+                self.ln_carrier(&concentrations)
+            } else {
+                S::constant(f64::NAN)
+            },
             concentrations,
-            half_path: self.separator_width() * 0.5 / self.separator_factor,
+            half_path: self.half_paths[Region::Separator as usize],
             potential: S::constant(0.0),
         }
     }
 
-    fn porous_volume(
+    #[inline]
+    fn porous_view(&self, layout: &Layout, index: usize, y: &[S]) -> VolumeView<S> {
+        let n = layout.n_dissolved;
+        let n_amounts = n + layout.n_solids;
+        let porosity = self.porosity(&y[n..n_amounts]);
+        let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
+        let species = &self.chemistry.dissolved;
+        for ((c, amount), species) in concentrations.iter_mut().zip(y).zip(species) {
+            *c = *amount / (porosity + species.adsorption);
+        }
+        let half = self.half_paths[layout.volumes[index].region as usize];
+        VolumeView {
+            ln_carrier: self.ln_carrier(&concentrations),
+            concentrations,
+            half_path: half / porosity.pow(self.bruggeman),
+            potential: y[n_amounts + 1],
+        }
+    }
+
+    /// What a porous volume shows to its neighbours; the changes inside it go to `rate`, which holds zeros.
+    #[inline]
+    pub(super) fn porous_volume(
         &self,
         layout: &Layout,
         index: usize,
@@ -234,38 +311,23 @@ impl<S: Scalar> Physics<S> {
         wetted: S,
         rate: &mut [S],
     ) -> VolumeView<S> {
-        let n = layout.n_dissolved;
-        let n_amounts = n + layout.n_solids;
-        let solids = &y[n..n_amounts];
-        let porosity = self.porosity(solids);
-        let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
-        for ((c, amount), species) in concentrations
-            .iter_mut()
-            .zip(y)
-            .zip(&self.chemistry.dissolved)
-        {
-            *c = *amount / (porosity + species.adsorption);
-        }
-        let potential = y[n_amounts + 1];
+        let view = self.porous_view(layout, index, y);
+        let n_amounts = layout.n_dissolved + layout.n_solids;
         let node = NodeView {
-            concentrations: &concentrations,
-            solids,
+            concentrations: &view.concentrations,
+            solids: &y[layout.n_dissolved..n_amounts],
             coverage: y[n_amounts],
-            potential,
+            potential: view.potential,
             wetted,
         };
         let (amounts, local) = rate.split_at_mut(n_amounts);
         let (coverage_rate, electrons) = self.chemistry.react(&node, amounts);
         local[0] = coverage_rate;
         local[1] = electrons * self.per_capacitance * FARADAY_C_PER_MOL;
-        VolumeView {
-            ln_carrier: self.ln_carrier(&concentrations),
-            concentrations,
-            half_path: self.width(layout, index) * 0.5 / porosity.pow(self.bruggeman),
-            potential,
-        }
+        view
     }
 
+    #[inline]
     fn ln_carrier(&self, concentrations: &[S; DISSOLVED_MAX]) -> S {
         let carrier = concentrations[self.chemistry.carrier];
         carrier.at_least(CONCENTRATION_FLOOR).ln()
@@ -273,6 +335,7 @@ impl<S: Scalar> Physics<S> {
 
     /// The anode: charge transfer through its film, thinning of the film, reactions with what reaches it.
     /// `current` flows into the electrolyte here. SPEC section 5.
+    #[inline]
     fn foil(&self, y: &[S], view: &VolumeView<S>, current: S, foil: &mut [S], volume: &mut [S]) {
         let stripping = &self.chemistry.stripping;
         let carrier = view.concentrations[self.chemistry.carrier];
@@ -325,7 +388,44 @@ impl<S: Scalar> Physics<S> {
         volume[self.chemistry.carrier] -= desolvated / self.separator_width();
     }
 
-    /// What passes the face between two volumes. SPEC sections 4 and 6.
+    /// Path, ionic current density and fall of the electrolyte's potential at the face between two volumes.
+    #[inline]
+    fn passage(
+        &self,
+        layout: &Layout,
+        face: usize,
+        (left, right): (&VolumeView<S>, &VolumeView<S>),
+        current: S,
+    ) -> (S, S, S) {
+        let path = left.half_path + right.half_path;
+        let resistance = path * self.resistivity;
+        let diffusion = self.diffusion_potential * (right.ln_carrier - left.ln_carrier);
+        let is_inside = layout.volumes[face].is_porous() && layout.volumes[face + 1].is_porous();
+        let ionic_current = if is_inside {
+            let electronic = self.electronic_resistances[layout.volumes[face].region as usize];
+            (right.potential - left.potential + diffusion + electronic * current)
+                / (resistance + electronic)
+        } else {
+            current
+        };
+        (path, ionic_current, ionic_current * resistance - diffusion)
+    }
+
+    /// Fall of the electrolyte's potential across a face (V).
+    #[inline]
+    pub(super) fn drop(
+        &self,
+        layout: &Layout,
+        face: usize,
+        sides: (&VolumeView<S>, &VolumeView<S>),
+        current: S,
+    ) -> S {
+        self.passage(layout, face, sides, current).2
+    }
+
+    /// What passes the face between two volumes, positive from left to right: hands out the flux of each dissolved
+    /// species (mol m⁻² s⁻¹) and returns the ionic current density (A m⁻²) and the fall of the electrolyte's potential
+    /// (V). SPEC sections 4 and 6.
     #[inline]
     pub(super) fn face(
         &self,
@@ -333,34 +433,24 @@ impl<S: Scalar> Physics<S> {
         face: usize,
         (left, right): (&VolumeView<S>, &VolumeView<S>),
         current: S,
-    ) -> FaceFlux<S> {
-        let path = left.half_path + right.half_path;
-        let resistance = path * self.resistivity;
-        let diffusion = self.diffusion_potential * (right.ln_carrier - left.ln_carrier);
-        let is_inside = layout.volumes[face].is_porous() && layout.volumes[face + 1].is_porous();
-        let ionic_current = if is_inside {
-            let electronic = self.width(layout, face) / self.electronic_conductivity;
-            (right.potential - left.potential + diffusion + electronic * current)
-                / (resistance + electronic)
-        } else {
-            current
-        };
-        let mut species = [S::constant(0.0); DISSOLVED_MAX];
+        mut put: impl FnMut(usize, S),
+    ) -> (S, S) {
+        let (path, ionic_current, drop) = self.passage(layout, face, (left, right), current);
         let per_path = S::constant(1.0) / path;
+        let per_charge = 1.0 / (self.chemistry.stripping.electrons * FARADAY_C_PER_MOL);
         for (i, dissolved) in self.chemistry.dissolved.iter().enumerate() {
             let difference = left.concentrations[i] - right.concentrations[i];
-            species[i] = dissolved.diffusivity * difference * per_path;
+            let mut flux = dissolved.diffusivity * difference * per_path;
+            if i == self.chemistry.carrier {
+                flux += self.transference * ionic_current * per_charge;
+            }
+            put(i, flux);
         }
-        let per_charge = 1.0 / (self.chemistry.stripping.electrons * FARADAY_C_PER_MOL);
-        species[self.chemistry.carrier] += self.transference * ionic_current * per_charge;
-        FaceFlux {
-            species,
-            ionic_current,
-            drop: ionic_current * resistance - diffusion,
-        }
+        (ionic_current, drop)
     }
 
     /// Rate of change of the wetted fraction (s⁻¹).
+    #[inline]
     pub(super) fn wetting(&self, wetted: S) -> S {
         (-wetted + 1.0) / self.wetting_time
     }

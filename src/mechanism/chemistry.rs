@@ -180,6 +180,7 @@ pub struct NodeView<'a, S> {
 
 impl<S: Scalar> Chemistry<S> {
     /// Fraction of the wetted surface that passivating solids leave free (1), SPEC section 6.
+    #[inline]
     pub fn free_area(&self, solids: &[S], wetted: S) -> S {
         let mut volume = S::constant(0.0);
         for (solid, amount) in self.solids.iter().zip(solids) {
@@ -218,6 +219,7 @@ impl<S: Scalar> Chemistry<S> {
     }
 
     /// Dissolution and decay.
+    #[inline]
     fn react_solids(&self, node: &NodeView<'_, S>, amounts: &mut [S]) {
         let n_dissolved = self.dissolved.len();
         for law in &self.dissolutions {
@@ -264,6 +266,7 @@ impl<S: Scalar> Chemistry<S> {
     }
 
     /// Relative area on which a solid grows: h = (h₀ + x^(2/3))/(h₀ + 1), x its volume over the passivation limit.
+    #[inline]
     fn growth_area(&self, initial: S, solid: usize, node: &NodeView<'_, S>) -> S {
         let raw = self.solids[solid].molar_volume * node.solids[solid]
             / (self.passivation_limit * node.wetted);

@@ -148,25 +148,6 @@ struct Span {
     stride: usize,
 }
 
-/// A row of a block, to be changed.
-pub struct RowMut<'a, T> {
-    span: Span,
-    entries: &'a mut [T],
-}
-
-impl<T> RowMut<'_, T> {
-    /// Entries from a column of the block or its neighbours on.
-    pub fn core_from(&mut self, column: usize) -> impl Iterator<Item = &mut T> {
-        let start = (column - self.span.first) * self.span.stride;
-        self.entries[start..].iter_mut().step_by(self.span.stride)
-    }
-
-    /// The entry in a column of the border.
-    pub fn border(&mut self, column: usize) -> &mut T {
-        &mut self.entries[(self.span.n_core + column) * self.span.stride]
-    }
-}
-
 impl<T: Copy> BlockMatrix<T> {
     /// A matrix filled with a value, its padding too.
     pub fn filled(shape: &BlockShape, value: T) -> Self {
@@ -233,15 +214,28 @@ impl<T: Copy> BlockMatrix<T> {
         &self.entries[start..start + self.shape.size(block)]
     }
 
-    /// A row of a block, counted from the block's first, to be changed.
+    /// Columns of the block and its neighbours in the rows of a block, to be changed, each with its padding.
+    ///
+    /// # Panics
+    /// If the block's rows do not reach the columns.
     #[inline]
-    pub fn row_mut(&mut self, block: usize, row: usize) -> RowMut<'_, T> {
+    pub fn columns_mut(
+        &mut self,
+        block: usize,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = &mut [T]> {
         let span = self.spans[block];
-        let end = span.offset + (span.n_core + self.shape.n_border) * span.stride;
-        RowMut {
-            span,
-            entries: &mut self.entries[span.offset + row..end],
-        }
+        let start = span.offset + (columns.start - span.first) * span.stride;
+        let entries = &mut self.entries[start..start + columns.len() * span.stride];
+        entries.chunks_exact_mut(span.stride)
+    }
+
+    /// A column of the border in the rows of a block, to be changed.
+    #[inline]
+    pub fn border_column_mut(&mut self, block: usize, column: usize) -> &mut [T] {
+        let span = self.spans[block];
+        let start = span.offset + (span.n_core + column) * span.stride;
+        &mut self.entries[start..start + self.shape.size(block)]
     }
 
     /// A border row: an entry for every unknown.

@@ -5,6 +5,7 @@ pub mod bordered;
 pub mod covariance;
 pub mod diagnostics;
 pub mod interpolate;
+pub mod lanes;
 pub mod least_squares;
 pub mod loss;
 mod newton;

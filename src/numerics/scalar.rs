@@ -106,9 +106,13 @@ impl<const N: usize, T: Scalar> Dual<N, T> {
     /// If `direction` is not below `N`.
     #[inline]
     pub fn variable(re: T, direction: usize) -> Self {
-        let mut eps = [T::constant(0.0); N];
-        eps[direction] = T::constant(1.0);
-        Self { re, eps }
+        assert!(direction < N, "direction {direction} of {N}");
+        // Not by writing one entry into an array of zeros: the processor would have to wait for it.
+        let entry = |i: usize| f64::from(u8::from(i == direction));
+        Self {
+            re,
+            eps: std::array::from_fn(|i| T::constant(entry(i))),
+        }
     }
 
     /// A number that does not vary in any direction of this level.
@@ -117,6 +121,15 @@ impl<const N: usize, T: Scalar> Dual<N, T> {
         Self {
             re,
             eps: [T::constant(0.0); N],
+        }
+    }
+
+    /// Adds a multiple of another number; the factor does not vary in any direction of this level.
+    #[inline]
+    pub fn add_multiple(&mut self, factor: T, other: &Self) {
+        self.re += other.re * factor;
+        for (e, b) in self.eps.iter_mut().zip(&other.eps) {
+            *e += *b * factor;
         }
     }
 

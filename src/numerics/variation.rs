@@ -391,7 +391,7 @@ mod tests {
             rate[1] = y[1] - y[0];
         }
         fn jacobian(&self, _time_s: f64, _y: &[f64], jacobian: &mut BlockMatrix<f64>) {
-            *jacobian.row_mut(0, 0).border(0) = -self.k.re;
+            jacobian.border_column_mut(0, 0)[0] = -self.k.re;
             jacobian.border_row_mut(0).copy_from_slice(&[-1.0, 1.0]);
         }
         fn event(&self, _time_s: f64, y: &[f64]) -> f64 {

@@ -1,7 +1,5 @@
 //! A cell under an imposed current or voltage, as the system that the integrator solves.
 
-use std::cell::RefCell;
-
 use crate::cell::Cell;
 use crate::numerics::blocks::BlockMatrix;
 use crate::numerics::blocks::BlockShape;
@@ -34,8 +32,6 @@ pub(super) struct DrivenCell<'c, S> {
     cell: &'c Cell<S>,
     drive: Drive<S>,
     shape: BlockShape,
-    scratch: RefCell<Vec<f64>>,
-    varied_scratch: RefCell<Vec<S>>,
 }
 
 impl<'c, S: Sensitive> DrivenCell<'c, S> {
@@ -45,21 +41,15 @@ impl<'c, S: Sensitive> DrivenCell<'c, S> {
             Drive::Current { .. } => layout.shape.clone(),
             Drive::Voltage { .. } => layout.shape_with_current(),
         };
-        Self {
-            cell,
-            drive,
-            shape,
-            scratch: RefCell::new(vec![0.0; layout.n_states]),
-            varied_scratch: RefCell::new(vec![S::constant(0.0); layout.n_states]),
-        }
+        Self { cell, drive, shape }
     }
 
     /// Voltage and current density at a state of the integrator.
     pub(super) fn terminal(&self, time_s: S, y: &[S]) -> (S, S) {
         match self.drive {
             Drive::Current { current_a_m2, .. } => {
-                let mut scratch = self.varied_scratch.borrow_mut();
-                (self.cell.rate(y, current_a_m2, &mut scratch), current_a_m2)
+                let voltage = self.cell.terminal_voltage_v(y, current_a_m2);
+                (voltage, current_a_m2)
             }
             Drive::Voltage { .. } => (self.imposed_v(time_s), y[self.cell.layout().n_states]),
         }
@@ -88,11 +78,13 @@ impl<S: Sensitive> StiffSystem for DrivenCell<'_, S> {
     fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]) {
         match self.drive {
             Drive::Current { current_a_m2, .. } => {
-                self.cell.plain_rate(y, current_a_m2.value(), rate);
+                let terms = (rate, false);
+                self.cell.plain_rate(y, current_a_m2.value(), terms);
             }
             Drive::Voltage { .. } => {
                 let n = self.cell.layout().n_states;
-                let voltage = self.cell.plain_rate(&y[..n], y[n], &mut rate[..n]);
+                let terms = (&mut rate[..n], true);
+                let voltage = self.cell.plain_rate(&y[..n], y[n], terms);
                 rate[n] = voltage - self.imposed_v(S::constant(time_s)).value();
             }
         }
@@ -112,10 +104,7 @@ impl<S: Sensitive> StiffSystem for DrivenCell<'_, S> {
             Drive::Current {
                 current_a_m2,
                 limit_v: Some(limit_v),
-            } => {
-                let mut scratch = self.scratch.borrow_mut();
-                self.cell.plain_rate(y, current_a_m2.value(), &mut scratch) - limit_v
-            }
+            } => self.cell.plain_voltage_v(y, current_a_m2.value()) - limit_v,
             _ => 1.0,
         }
     }
