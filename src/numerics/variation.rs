@@ -13,7 +13,6 @@ use super::blocks::BlockShape;
 use super::bordered::BorderedLu;
 use super::scalar::Sensitive;
 use super::scalar::Slopes;
-use super::scalar::constants;
 use super::scalar::values;
 use super::stiff::End;
 use super::stiff::Formula;
@@ -125,12 +124,13 @@ pub fn integrate_varied<S: Sensitive>(
 struct Variation<S: Sensitive> {
     /// Sensitivities at the start, until the first step is taken.
     start: Option<Vec<S>>,
-    /// Backward differences of the sensitivities by order, `n_unknowns` each.
-    differences: [Vec<S::Slopes>; DIFFERENCES],
+    /// Backward differences of the sensitivities of each unknown, by order.
+    differences: Vec<[S::Slopes; DIFFERENCES]>,
     /// The step that they stand at the end of.
     formula: Option<Formula>,
     lu: BorderedLu<f64>,
     matrix: BlockMatrix<f64>,
+    y: Vec<S>,
     rate: Vec<S>,
     solution: Vec<S::Slopes>,
 }
@@ -145,10 +145,11 @@ impl<S: Sensitive> Variation<S> {
         };
         Self {
             start: (n > 0).then(|| start.to_vec()),
-            differences: std::array::from_fn(|_| vec![S::Slopes::ZERO; n]),
+            differences: vec![[S::Slopes::ZERO; DIFFERENCES]; n],
             formula: None,
             lu: BorderedLu::new(shape),
             matrix: BlockMatrix::filled(shape, 0.0),
+            y: vec![S::constant(0.0); n],
             rate: vec![S::constant(0.0); n],
             solution: vec![S::Slopes::ZERO; n],
         }
@@ -162,15 +163,19 @@ impl<S: Sensitive> Variation<S> {
         let formula = view.formula;
         if let Some(start) = self.start.take() {
             system.varied_rate(0.0, &start, &mut self.rate);
-            for (i, (y, rate)) in start.iter().zip(&self.rate).enumerate() {
-                self.differences[0][i] = y.slopes();
-                self.differences[1][i] = rate.slopes().times(formula.h_before);
+            let both = start.iter().zip(&self.rate);
+            for (differences, (y, rate)) in self.differences.iter_mut().zip(both) {
+                differences[0] = y.slopes();
+                differences[1] = rate.slopes().times(formula.h_before);
             }
         }
-        self.rescale(formula.order, formula.h / formula.h_before);
+        if let Some(transform) = transform(formula.order, formula.h / formula.h_before) {
+            for differences in &mut self.differences {
+                rescale(differences, formula.order, &transform);
+            }
+        }
         let is_solved = self.solve(system, &formula, view.y);
-        self.update(formula.order);
-        self.rescale(formula.order_after, formula.h_after / formula.h);
+        self.update(&formula);
         self.formula = Some(formula);
         is_solved
     }
@@ -188,70 +193,73 @@ impl<S: Sensitive> Variation<S> {
         self.matrix
             .change_diagonal(n_differential, |_, entry| *entry += 1.0);
         self.lu.factorise(&self.matrix);
-        system.varied_rate(formula.end_s, &constants(y), &mut self.rate);
+        for (varied, y) in self.y.iter_mut().zip(y) {
+            *varied = S::constant(*y);
+        }
+        system.varied_rate(formula.end_s, &self.y, &mut self.rate);
+        let weights = &weights[..=formula.order];
         for (i, (sum, rate)) in self.solution.iter_mut().zip(&self.rate).enumerate() {
-            *sum = rate.slopes().times(c);
+            let mut total = rate.slopes().times(c);
             if i < n_differential {
-                for (weight, column) in weights.iter().zip(&self.differences) {
-                    sum.add_multiple(*weight, &column[i]);
+                for (weight, difference) in weights.iter().zip(&self.differences[i]) {
+                    total.add_multiple(*weight, difference);
                 }
             }
+            *sum = total;
         }
         self.lu.solve_many(&mut self.solution)
     }
 
-    /// Enters the solution of a step into the differences.
-    fn update(&mut self, order: usize) {
-        for (i, solution) in self.solution.iter().enumerate() {
+    /// Enters the solution of a step into the differences and scales them to the size of the next step.
+    fn update(&mut self, formula: &Formula) {
+        let (order, order_after) = (formula.order, formula.order_after);
+        let transform = transform(order_after, formula.h_after / formula.h);
+        for (differences, solution) in self.differences.iter_mut().zip(&self.solution) {
             let mut correction = *solution;
-            for column in &self.differences[..=order] {
-                correction.add_multiple(-1.0, &column[i]);
+            for difference in &differences[..=order] {
+                correction.add_multiple(-1.0, difference);
             }
             let mut highest = correction;
-            highest.add_multiple(-1.0, &self.differences[order + 1][i]);
-            self.differences[order + 2][i] = highest;
-            self.differences[order + 1][i] = correction;
-            for j in (0..=order).rev() {
-                let above = self.differences[j + 1][i];
-                self.differences[j][i].add_multiple(1.0, &above);
+            highest.add_multiple(-1.0, &differences[order + 1]);
+            differences[order + 2] = highest;
+            differences[order + 1] = correction;
+            let mut sum = correction;
+            for difference in differences[..=order].iter_mut().rev() {
+                sum.add_multiple(1.0, difference);
+                *difference = sum;
             }
-        }
-    }
-
-    /// Scales the differences to another step size.
-    fn rescale(&mut self, order: usize, factor: f64) {
-        if (factor - 1.0).abs() < f64::EPSILON {
-            return;
-        }
-        let transform = transform(order, factor);
-        for i in 0..self.solution.len() {
-            let old: [S::Slopes; ORDER_MAX + 1] = std::array::from_fn(|j| self.differences[j][i]);
-            for (j, column) in self.differences[..=order].iter_mut().enumerate() {
-                let mut sum = S::Slopes::ZERO;
-                for (k, old) in old[..=order].iter().enumerate() {
-                    sum.add_multiple(transform[k][j], old);
-                }
-                column[i] = sum;
+            if let Some(transform) = &transform {
+                rescale(differences, order_after, transform);
             }
         }
     }
 
     /// The unknowns with their sensitivities at a time inside the last step.
     fn join(&self, y: &[f64], time_s: f64) -> Vec<S> {
-        let Some(formula) = &self.formula else {
-            return constants(y);
-        };
-        let weights = interpolation_weights(formula, time_s);
+        let weights = self.weights(time_s);
         let unknowns = y.iter().enumerate();
         unknowns
-            .map(|(i, y)| {
-                let mut slopes = S::Slopes::ZERO;
-                for (weight, column) in weights.iter().zip(&self.differences) {
-                    slopes.add_multiple(*weight, &column[i]);
-                }
-                S::from_parts(*y, slopes)
-            })
+            .map(|(i, y)| self.join_one(&weights, i, *y))
             .collect()
+    }
+
+    /// Weights of the differences at a time inside the last step; none before the first.
+    fn weights(&self, time_s: f64) -> [f64; ORDER_MAX + 1] {
+        let formula = self.formula.as_ref();
+        formula.map_or([0.0; ORDER_MAX + 1], |formula| {
+            interpolation_weights(formula, time_s)
+        })
+    }
+
+    /// One unknown with its sensitivities.
+    fn join_one(&self, weights: &[f64; ORDER_MAX + 1], index: usize, y: f64) -> S {
+        let mut slopes = S::Slopes::ZERO;
+        if let Some(differences) = self.differences.get(index) {
+            for (weight, difference) in weights.iter().zip(differences) {
+                slopes.add_multiple(*weight, difference);
+            }
+        }
+        S::from_parts(y, slopes)
     }
 
     /// The end of an integration: its time and the unknowns, with what the motion of that time adds.
@@ -330,8 +338,12 @@ fn interpolation_weights(formula: &Formula, time_s: f64) -> [f64; ORDER_MAX + 1]
 
 type Transform = [[f64; ORDER_MAX + 1]; ORDER_MAX + 1];
 
-/// R(factor) R(1): what a change of the step size does to the differences, Shampine & Reichelt section 2.3.
-fn transform(order: usize, factor: f64) -> Transform {
+/// R(factor) R(1): what a change of the step size does to the differences, Shampine & Reichelt section 2.3; `None` if
+/// the step size stays.
+fn transform(order: usize, factor: f64) -> Option<Transform> {
+    if (factor - 1.0).abs() < f64::EPSILON {
+        return None;
+    }
     let (r, u) = (ratios(order, factor), ratios(order, 1.0));
     let mut product = [[0.0; ORDER_MAX + 1]; ORDER_MAX + 1];
     for i in 0..=order {
@@ -339,7 +351,19 @@ fn transform(order: usize, factor: f64) -> Transform {
             product[i][j] = (0..=order).map(|k| r[i][k] * u[k][j]).sum();
         }
     }
-    product
+    Some(product)
+}
+
+/// Scales the differences of one unknown to another step size.
+fn rescale<L: Slopes>(differences: &mut [L; DIFFERENCES], order: usize, transform: &Transform) {
+    let old = *differences;
+    for (j, difference) in differences[..=order].iter_mut().enumerate() {
+        let mut sum = L::ZERO;
+        for (row, old) in transform[..=order].iter().zip(&old) {
+            sum.add_multiple(row[j], old);
+        }
+        *difference = sum;
+    }
 }
 
 fn ratios(order: usize, factor: f64) -> Transform {
