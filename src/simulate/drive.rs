@@ -26,6 +26,13 @@ pub(super) enum Drive<S> {
     },
 }
 
+impl<S> Drive<S> {
+    /// Whether a voltage is imposed that does not change.
+    pub(super) fn is_hold(&self) -> bool {
+        matches!(self, Self::Voltage { rate_v_s, .. } if rate_v_s.abs() < f64::MIN_POSITIVE)
+    }
+}
+
 /// The cell and its drive. Under an imposed voltage the integrator carries the current as one more unknown, so that
 /// its Newton matrix keeps the bordered shape instead of filling up; the cell's own equations eliminate it.
 pub(super) struct DrivenCell<'c, S> {
@@ -55,7 +62,13 @@ impl<'c, S: Sensitive> DrivenCell<'c, S> {
         }
     }
 
-    fn imposed_v(&self, time_s: S) -> S {
+    /// Which unknown is the current, if a voltage is imposed.
+    pub(super) fn current_index(&self) -> Option<usize> {
+        (self.n_algebraic() > 0).then_some(self.cell.layout().n_states)
+    }
+
+    /// The voltage that is imposed at a time; not a number if none is.
+    pub(super) fn imposed_v(&self, time_s: S) -> S {
         match self.drive {
             Drive::Voltage { start_v, rate_v_s } => start_v + time_s * rate_v_s,
             Drive::Current { .. } => S::constant(f64::NAN),

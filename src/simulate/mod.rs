@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::cell::Cell;
 use crate::numerics::scalar::Sensitive;
+use crate::numerics::scalar::Slopes;
 use crate::numerics::stiff::End;
 use crate::numerics::stiff::Tolerances;
 use crate::numerics::stiff::Work;
@@ -90,7 +91,8 @@ pub struct Segment<S = f64> {
 pub struct Trajectory<S = f64> {
     /// Voltage (V) and current density (A m⁻²) over the time of the segment.
     pub record: Record<S>,
-    /// States, `n_times × n_states`.
+    /// States, `n_times × n_states`. With sensitivities only holds keep them, because what is read from cycles and
+    /// sweeps needs voltages and currents alone; others have no rows.
     pub states: Array2<S>,
 }
 
@@ -241,7 +243,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
     /// The present state as a record of one point.
     fn point(&self, drive: Drive<S>) -> Trajectory<S> {
         let system = DrivenCell::new(self.cell, drive);
-        let mut recorder = Recorder::new(self.cell.layout().n_states);
+        let mut recorder = Recorder::new(self.cell.layout().n_states, true);
         let start = self.start(drive);
         recorder.push(&system, S::constant(0.0), &start);
         recorder.finish()
@@ -273,7 +275,8 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
         } else if is_recorded {
             tolerances.tighten(RECORDED_TIGHTER);
         }
-        let mut recorder = is_recorded.then(|| Recorder::new(n));
+        let keeps_states = S::Slopes::COUNT == 0 || drive.is_hold();
+        let mut recorder = is_recorded.then(|| Recorder::new(n, keeps_states));
         if let Some(recorder) = &mut recorder {
             recorder.push(&system, S::constant(0.0), &start);
         }
@@ -313,37 +316,44 @@ struct Recorder<S> {
     record: Record<S>,
     states: Vec<S>,
     n_states: usize,
+    keeps_states: bool,
 }
 
 impl<S: Sensitive> Recorder<S> {
-    fn new(n_states: usize) -> Self {
+    fn new(n_states: usize, keeps_states: bool) -> Self {
         Self {
             record: Record::default(),
             states: Vec::new(),
             n_states,
+            keeps_states,
         }
     }
 
     fn push(&mut self, system: &DrivenCell<'_, S>, time_s: S, y: &[S]) {
         let (voltage, current) = system.terminal(time_s, y);
         self.record.push(time_s, voltage, current);
-        self.states.extend_from_slice(&y[..self.n_states]);
+        if self.keeps_states {
+            self.states.extend_from_slice(&y[..self.n_states]);
+        }
     }
 
     fn step(&mut self, system: &DrivenCell<'_, S>, step: &VariedStep<'_, S>) {
         for i in 1..=POINTS_PER_STEP {
             let share = i as f64 / POINTS_PER_STEP as f64;
-            if let Some((time_s, y)) = step.at(share) {
+            if let (false, Some(index)) = (self.keeps_states, system.current_index()) {
+                if let Some((time_s, current)) = step.one_at(share, index) {
+                    self.record.push(time_s, system.imposed_v(time_s), current);
+                }
+            } else if let Some((time_s, y)) = step.at(share) {
                 self.push(system, time_s, &y);
             }
         }
     }
 
     fn finish(self) -> Trajectory<S> {
-        let shape = (self.record.len(), self.n_states);
+        let shape = (self.states.len() / self.n_states, self.n_states);
         Trajectory {
-            states: Array2::from_shape_vec(shape, self.states)
-                .expect("one row of states per point"),
+            states: Array2::from_shape_vec(shape, self.states).expect("whole rows of states"),
             record: self.record,
         }
     }
