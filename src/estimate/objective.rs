@@ -245,7 +245,7 @@ impl<'s> Simulator<'s> {
                 let frozen = &plans[*run];
                 match window.len() {
                     0..=8 => self.slopes::<8>(x, (*run, window), frozen),
-                    9..=16 => self.slopes::<16>(x, (*run, window), frozen),
+                    9..=20 => self.slopes::<20>(x, (*run, window), frozen),
                     _ => self.slopes::<WIDEST>(x, (*run, window), frozen),
                 }
             })
