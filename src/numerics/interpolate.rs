@@ -95,6 +95,21 @@ pub fn linear<S: Scalar>(x: &[S], y: &[S], at: S) -> Option<S> {
     Some(y[i - 1] + share * (y[i] - y[i - 1]))
 }
 
+/// The polynomial of third degree through the two points on each side of `at`, for points with rising `x`: fourth order
+/// where a straight line is second. [`linear`] next to the ends, between points that share their `x`, and outside.
+/// `None` without points.
+pub fn cubic<S: Scalar>(x: &[S], y: &[S], at: S) -> Option<S> {
+    let i = x.partition_point(|x| x.value() < at.value());
+    let polynomial = i.checked_sub(2).and_then(|from| {
+        let around = from..i + 2;
+        Newton::through(x.get(around.clone())?, y.get(around)?)
+    });
+    match polynomial {
+        Some(polynomial) => Some(polynomial.value(at)),
+        None => linear(x, y, at),
+    }
+}
+
 /// Slope and intercept of the least-squares line through points at exactly known `x`; `None` if they do not span a
 /// line.
 pub fn line<S: Scalar>(x: &[f64], y: &[S]) -> Option<(S, S)> {
@@ -149,6 +164,28 @@ mod tests {
             prop_assert!((a - slope).abs() < 1e-9 && (b - intercept).abs() < 1e-9);
             prop_assert!((linear(&x, &y, 0.7).unwrap() - intercept - 0.7 * slope).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn error_of_a_cubic_is_of_fourth_order() {
+        let error = |n: u32| {
+            let x: Vec<f64> = (0..=n).map(|i| f64::from(i) / f64::from(n)).collect();
+            let y: Vec<f64> = x.iter().map(|x| (3.0 * x).sin()).collect();
+            let places = (0..200).map(|i| 0.2 + 0.003 * f64::from(i));
+            let errors = places.map(|at| (cubic(&x, &y, at).unwrap() - (3.0 * at).sin()).abs());
+            errors.fold(0.0, f64::max)
+        };
+        let order = (error(20) / error(80)).log(4.0);
+        assert!((order - 4.0).abs() < 0.3, "order {order}");
+    }
+
+    #[test]
+    fn cubic_is_a_line_where_points_are_few() {
+        assert_eq!(cubic(&[0.0, 1.0], &[0.0, 2.0], 0.25), Some(0.5));
+        assert_eq!(cubic(&[0.0, 1.0], &[0.0, 2.0], 3.0), Some(2.0));
+        let x = [0.0, 1.0, 1.0, 2.0, 3.0];
+        assert_eq!(cubic(&x, &x, 1.5), Some(1.5));
+        assert_eq!(cubic::<f64>(&[], &[], 1.0), None);
     }
 
     #[test]
