@@ -13,6 +13,9 @@ use criterion::criterion_main;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::config::read_mechanism;
+use sulfit::config::read_study;
+use sulfit::estimate::linearised;
+use sulfit::estimate::residuals;
 use sulfit::numerics::scalar::Dual;
 use sulfit::numerics::scalar::Scalar;
 use sulfit::numerics::scalar::Sensitive;
@@ -113,5 +116,25 @@ fn derivatives(criterion: &mut Criterion, cell: &Cell, rested: &[f64]) {
     });
 }
 
-criterion_group! { name = benches; config = Criterion::default().sample_size(10); targets = bench }
+/// All residuals of the shipped experiment at the values of its mechanism, with and without derivatives.
+fn fit(criterion: &mut Criterion) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/star_lcnc.toml");
+    let study = read_study(&path).expect("the shipped experiment");
+    let free = study.variants[0].free.iter();
+    let x: Vec<f64> = free.map(|f| f.scale().to_coordinate(f.given)).collect();
+    for (mesh, resolution) in [("coarse", study.coarse), ("fine", study.fine)] {
+        criterion.bench_function(&format!("all residuals, {mesh} mesh"), |b| {
+            b.iter(|| black_box(residuals(&study, 0, &x, resolution)));
+        });
+        // The jumps over cycles are chosen first, which takes as long as the residuals.
+        criterion.bench_function(
+            &format!("all residuals and derivatives, {mesh} mesh"),
+            |b| {
+                b.iter(|| black_box(linearised(&study, 0, &x, resolution)));
+            },
+        );
+    }
+}
+
+criterion_group! { name = benches; config = Criterion::default().sample_size(10); targets = bench, fit }
 criterion_main!(benches);

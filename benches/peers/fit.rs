@@ -24,6 +24,7 @@ use sulfit::numerics::least_squares::Solution;
 use sulfit::numerics::least_squares::minimise;
 use sulfit::numerics::scalar::Sensitive;
 use sulfit::numerics::scalar::values;
+use sulfit::numerics::scaling::Scaling;
 use sulfit::simulate::Accuracy;
 
 use crate::Solver;
@@ -133,11 +134,12 @@ fn options(tolerance: f64) -> Options {
         upper: vec![BOUNDS.1.ln(); n],
         gradient_tolerance: 1e-3,
         cost_tolerance: tolerance,
+        promise_tolerance: 0.0,
         step_tolerance: 1e-10,
         iterations_max: 100,
         step_max: 1.0,
         damping: 1.0,
-        scale: vec![1.0; n],
+        scaling: Scaling::Given(vec![1.0; n]),
     }
 }
 

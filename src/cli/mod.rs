@@ -1,6 +1,7 @@
 //! The command line: arguments, progress, messages, exit codes.
 
 mod progress;
+mod state;
 
 use std::io::Write;
 use std::path::Path;
@@ -12,13 +13,17 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::config::read_study;
+use crate::estimate::Effort;
 use crate::estimate::FitReport;
+use crate::estimate::RecoveryPlan;
 use crate::estimate::Study;
 use crate::estimate::fit;
+use crate::estimate::recover;
 use crate::estimate::simulate;
 use crate::report;
 use crate::report::Kind;
 use progress::Terminal;
+use state::FolderArchive;
 
 /// Some runs failed or did not converge.
 const EXIT_INCOMPLETE: u8 = 1;
@@ -37,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Fit the free parameters of an experiment, predict its targets and write a report
     Fit(FitArguments),
+    /// Simulate cells with known constants, fit them, and tell how often the intervals hold the truth
+    Recover(RecoverArguments),
     /// Run the protocols of an experiment at the values of its mechanism file, without fitting
     Simulate(SimulateArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
@@ -56,6 +63,38 @@ struct FitArguments {
     /// Number of starts that are fitted on the coarse mesh [default: that of the experiment]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     starts: Option<u16>,
+    /// Profile the cost along every free quantity, on the coarse mesh: intervals without the assumption of a parabola,
+    /// at about an hour for the two cells of the main example
+    #[arg(long)]
+    profiles: bool,
+    /// Draw this many samples from the posterior by NUTS, on the coarse mesh: expensive, meant for experiments with
+    /// few free quantities [default: none]
+    #[arg(long, value_name = "DRAWS", value_parser = clap::value_parser!(u16).range(1..))]
+    posterior: Option<u16>,
+}
+
+#[derive(Args)]
+struct RecoverArguments {
+    /// Experiment file (TOML)
+    file: PathBuf,
+    /// Number of cells to simulate and fit
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    cells: u32,
+    /// Variant of the experiment [default: the first]
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+    /// Seed of truths and noise
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+    /// Truths are drawn from the posterior of the real data, this many times as wide
+    #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
+    widening: f64,
+    /// Folder for the result and for what an interrupted run goes on from [default: results/NAME-recovery]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Number of threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 #[derive(Args)]
@@ -81,6 +120,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Fit(arguments) => run_fit(&arguments),
+        Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
         Command::Check(arguments) => run_check(&arguments.file),
     };
@@ -102,9 +142,81 @@ fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
     let folder = folder(arguments.out.as_deref(), &study.name);
     check_folder(&folder)?;
     let monitor = Terminal::new();
-    let report = in_pool(arguments.threads, || fit(&study, &monitor))?;
+    let effort = Effort {
+        profiles: arguments.profiles,
+        draws: usize::from(arguments.posterior.unwrap_or(0)),
+    };
+    let archive = FolderArchive::new(&folder, &study);
+    let report = in_pool(arguments.threads, || {
+        fit(&study, &effort, &monitor, &archive)
+    })?;
     monitor.finish();
+    tell_unkept(&archive);
     finish(&study, &report, &folder, Kind::Fit)
+}
+
+fn run_recover(arguments: &RecoverArguments) -> Result<ExitCode, String> {
+    let study = read(&arguments.file)?;
+    let variant = match &arguments.variant {
+        None => 0,
+        Some(name) => position_of_variant(&study, name)?,
+    };
+    if !(arguments.widening.is_finite() && arguments.widening > 0.0) {
+        let found = arguments.widening;
+        return Err(format!(
+            "--widening: found {found}, expected a positive number"
+        ));
+    }
+    let plan = RecoveryPlan {
+        variant,
+        cells: usize::try_from(arguments.cells).unwrap_or(usize::MAX),
+        seed: arguments.seed,
+        widening: arguments.widening,
+    };
+    let folder = folder(
+        arguments.out.as_deref(),
+        &format!("{}-recovery", study.name),
+    );
+    check_folder(&folder)?;
+    let monitor = Terminal::new();
+    let archive = FolderArchive::new(&folder, &study);
+    let recovery = in_pool(arguments.threads, || {
+        recover(&study, &plan, &monitor, &archive)
+    })?;
+    monitor.finish();
+    tell_unkept(&archive);
+    let Some(recovery) = recovery else {
+        say("no fit of the real data to draw truths from: it failed or was interrupted");
+        return Ok(ExitCode::from(EXIT_INCOMPLETE));
+    };
+    report::write_recovery(&folder, &study, &plan, &recovery).map_err(|error| error.to_string())?;
+    print(&report::recovery_summary(&study, &plan, &recovery));
+    print(&format!("report in {}\n", folder.display()));
+    if recovery.n_cells < plan.cells {
+        say("some cells were not fitted; the report tells why");
+        return Ok(ExitCode::from(EXIT_INCOMPLETE));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn position_of_variant(study: &Study, name: &str) -> Result<usize, String> {
+    let position = study.variants.iter().position(|v| v.name == name);
+    position.ok_or_else(|| {
+        let names: Vec<&str> = study.variants.iter().map(|v| v.name.as_str()).collect();
+        format!(
+            "--variant: found '{name}', expected one of {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// What could not be kept for a resumption does no harm to the result, but should be known.
+fn tell_unkept(archive: &FolderArchive) {
+    if let Some(error) = archive.error() {
+        say(&format!(
+            "warning: {error}; an interrupted run would begin anew"
+        ));
+    }
 }
 
 fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
@@ -122,15 +234,15 @@ fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
 
 fn run_check(file: &Path) -> Result<ExitCode, String> {
     let study = read(file)?;
-    let table = study.mechanism.parameters();
+    let mechanism = &study.variants[0].mechanism;
     print(&format!(
         "{}: mechanism '{}' with {} parameters and {} reactions, balanced\n\
          {} cells, {} protocols, {} observables, {} predictions, {} comparisons\n\
          variants: {}\n",
         file.display(),
-        study.mechanism.name(),
-        table.rows().len(),
-        study.mechanism.reactions().len(),
+        mechanism.name(),
+        mechanism.parameters().rows().len(),
+        mechanism.reactions().len(),
         study.cells.len(),
         study.protocols.len(),
         study.observations.len(),

@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
 use crate::estimate::Monitor;
+use crate::estimate::SamplingStatus;
 use crate::estimate::Status;
 
 /// How often the bar is drawn again.
@@ -95,6 +96,19 @@ impl Monitor for Terminal {
             "{left}cost {:.3}, {} evaluations, {} failed",
             status.cost, status.evaluations, status.failed
         ));
+    }
+
+    fn advance_sampling(&self, status: &SamplingStatus) {
+        self.bar.set_position(status.draws as u64);
+        let left = self.time_left();
+        let left = left.map_or_else(String::new, |left| format!("about {left} left, "));
+        self.bar
+            .set_message(format!("{left}{} failed", status.failed));
+    }
+
+    fn warn(&self, message: &str) {
+        self.bar
+            .suspend(|| super::say(&format!("warning: {message}")));
     }
 
     fn is_interrupted(&self) -> bool {

@@ -9,34 +9,28 @@ use super::dataset::read_facts;
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
-use super::error::plain;
 use super::error::read_text;
-use super::experiment_file::RawBlind;
-use super::experiment_file::RawCell;
 use super::experiment_file::RawExperiment;
 use super::experiment_file::RawFit;
-use super::experiment_file::RawRatio;
+use super::experiment_file::RawLoss;
 use super::experiment_file::RawResolution;
+use super::experiment_file::RawSearch;
 use super::experiment_file::RawSide;
-use super::experiment_file::RawVariant;
-use super::model::bounds;
 use super::model::read_mechanism;
 use crate::estimate::Alternative;
-use crate::estimate::Blind;
-use crate::estimate::CellSpec;
 use crate::estimate::FitSettings;
-use crate::estimate::Free;
 use crate::estimate::Noise;
 use crate::estimate::Observation;
 use crate::estimate::Ordering;
 use crate::estimate::Prediction;
 use crate::estimate::Resolution;
-use crate::estimate::Role;
+use crate::estimate::Search;
 use crate::estimate::Study;
 use crate::estimate::Target;
 use crate::estimate::Variant;
 use crate::mechanism::Mechanism;
-use crate::mechanism::Prior;
+use crate::numerics::loss::Loss;
+use crate::numerics::loss::Robust;
 use crate::observe::Observable;
 use crate::protocol::Protocol;
 use crate::simulate::Accuracy;
@@ -62,11 +56,12 @@ pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
 }
 
 /// Checks a raw experiment against what it names.
-struct Builder<'a> {
-    place: Place<'a>,
-    raw: &'a RawExperiment,
-    mechanism: &'a Arc<Mechanism>,
-    facts: &'a Facts,
+#[derive(Clone, Copy)]
+pub(super) struct Builder<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) raw: &'a RawExperiment,
+    pub(super) mechanism: &'a Arc<Mechanism>,
+    pub(super) facts: &'a Facts,
 }
 
 impl Builder<'_> {
@@ -90,8 +85,20 @@ impl Builder<'_> {
         let variants: Vec<Variant> = raw
             .variant
             .iter()
-            .map(|v| self.variant(v))
+            .map(|v| self.variant(v, &protocols))
             .collect::<Result<_, _>>()?;
+        for (i, variant) in variants.iter().enumerate() {
+            if variants[..i].iter().any(|other| other.name == variant.name) {
+                let found = format!("'{}' twice", variant.name);
+                return Err(self
+                    .place
+                    .value("variant", found, "a name of its own for each"));
+            }
+        }
+        self.check_compared(&variants)?;
+        for variant in &variants {
+            self.check_count(variant, observations.len())?;
+        }
         if variants.is_empty() {
             return Err(self
                 .place
@@ -100,12 +107,10 @@ impl Builder<'_> {
         Ok(Study {
             name: raw.name.clone(),
             assumptions: raw.assumptions.clone(),
-            mechanism: Arc::clone(self.mechanism),
-            cells: raw
-                .cell
-                .iter()
-                .map(|c| self.cell(c))
-                .collect::<Result<_, _>>()?,
+            cells: raw.cell.iter().map(|cell| cell.name.clone()).collect(),
+            calibrations: self.calibrations(&observations, &protocols)?,
+            noise_groups: self.noise_groups(&observations)?,
+            candidates: self.candidates(&protocols)?,
             predictions: self.predictions(&protocols)?,
             orderings: self.orderings(&protocols)?,
             alternatives: self.alternatives(&observations)?,
@@ -126,11 +131,21 @@ impl Builder<'_> {
             starts,
             iterations_max,
             gradient_tolerance,
+            search,
+            polished,
+            loss,
         } = self.raw.fit;
+        let search = search.unwrap_or(RawSearch::Sobol);
+        let rounds = match search {
+            RawSearch::Sobol => 1,
+            RawSearch::Swarm { rounds } => rounds,
+        };
         for (key, value) in [
             ("candidates", candidates),
             ("starts", starts),
             ("iterations_max", iterations_max),
+            ("polished", polished.unwrap_or(1)),
+            ("search.swarm.rounds", rounds),
         ] {
             if value == 0 {
                 return Err(self.place.value(format!("fit.{key}"), "0", "at least 1"));
@@ -138,6 +153,12 @@ impl Builder<'_> {
         }
         let key = "fit.gradient_tolerance";
         Ok(FitSettings {
+            search: match search {
+                RawSearch::Sobol => Search::Sobol,
+                RawSearch::Swarm { rounds } => Search::Swarm { rounds },
+            },
+            loss: self.loss(loss.unwrap_or(RawLoss::Squares))?,
+            polished: polished.unwrap_or(1),
             seed,
             candidates: candidates.max(starts),
             starts,
@@ -149,6 +170,31 @@ impl Builder<'_> {
                 "a positive number",
             )?,
         })
+    }
+
+    fn loss(&self, raw: RawLoss) -> Result<Robust, ConfigError> {
+        let (loss, f_scale) = match raw {
+            RawLoss::Squares => (Loss::Squares, 1.0),
+            RawLoss::Huber { from_sd } => (Loss::Huber, from_sd),
+            RawLoss::SoftL1 { from_sd } => (Loss::SoftL1, from_sd),
+            RawLoss::Cauchy { from_sd } => (Loss::Cauchy, from_sd),
+        };
+        let is_positive = |sd: f64| sd > 0.0;
+        let f_scale = self.place.number(
+            "fit.loss.from_sd",
+            f_scale,
+            is_positive,
+            "a positive number",
+        )?;
+        if loss != Loss::Squares && !self.raw.calibration.is_empty() {
+            let expected = "squares, as offsets and scales are solved for squares only";
+            return Err(self.place.value(
+                "fit.loss",
+                "a robust loss beside [[calibration]]",
+                expected,
+            ));
+        }
+        Ok(Robust { loss, f_scale })
     }
 
     fn resolution(&self, key: &str, raw: &RawResolution) -> Result<Resolution, ConfigError> {
@@ -182,22 +228,7 @@ impl Builder<'_> {
         })
     }
 
-    fn cell(&self, raw: &RawCell) -> Result<CellSpec, ConfigError> {
-        let overrides = raw.parameters.iter().map(|(name, value)| {
-            let key = format!("cell '{}'.parameters.{name}", raw.name);
-            let id = self.parameter(&key, name)?;
-            let value = self
-                .place
-                .number(&key, *value, |_| true, "a finite number")?;
-            Ok((id, self.mechanism.parameters().row(id).unit.to_si(value)))
-        });
-        Ok(CellSpec {
-            name: raw.name.clone(),
-            overrides: overrides.collect::<Result<_, ConfigError>>()?,
-        })
-    }
-
-    fn parameter(
+    pub(super) fn parameter(
         &self,
         key: &str,
         name: &str,
@@ -208,7 +239,7 @@ impl Builder<'_> {
         })
     }
 
-    fn cell_index(&self, key: &str, name: &str) -> Result<usize, ConfigError> {
+    pub(super) fn cell_index(&self, key: &str, name: &str) -> Result<usize, ConfigError> {
         let position = self.raw.cell.iter().position(|cell| cell.name == name);
         position.ok_or_else(|| {
             let names: Vec<&str> = self.raw.cell.iter().map(|c| c.name.as_str()).collect();
@@ -220,7 +251,7 @@ impl Builder<'_> {
         })
     }
 
-    fn target(
+    pub(super) fn target(
         &self,
         key: &str,
         (id, cell, protocol): (&str, &str, &str),
@@ -381,7 +412,7 @@ impl Builder<'_> {
         .collect()
     }
 
-    fn orderings(&self, protocols: &[Protocol]) -> Result<Vec<Ordering>, ConfigError> {
+    pub(super) fn orderings(&self, protocols: &[Protocol]) -> Result<Vec<Ordering>, ConfigError> {
         let list = self.raw.ordering.iter();
         list.map(|raw| {
             let key = format!("ordering '{}'", raw.claim);
@@ -410,23 +441,28 @@ impl Builder<'_> {
         .collect()
     }
 
+    /// The position of a fitted observation by its id and cell.
+    pub(super) fn observation(
+        &self,
+        key: &str,
+        [id, cell]: &[String; 2],
+        observations: &[Observation],
+    ) -> Result<usize, ConfigError> {
+        let cell = self.cell_index(key, cell)?;
+        let found = observations
+            .iter()
+            .position(|o| o.target.id == *id && o.target.cell == cell);
+        found.ok_or_else(|| {
+            let expected = "the id and cell of an [[observable]] that is fitted";
+            self.place.value(key, format!("'{id}'"), expected)
+        })
+    }
+
     fn alternatives(&self, observations: &[Observation]) -> Result<Vec<Alternative>, ConfigError> {
         let list = self.raw.alternative.iter();
         list.map(|raw| {
             let key = format!("alternative '{}'.swap", raw.name);
-            let find = |[id, cell]: &[String; 2]| {
-                let cell = self.cell_index(&key, cell)?;
-                let found = observations
-                    .iter()
-                    .position(|o| o.target.id == *id && o.target.cell == cell);
-                found.ok_or_else(|| {
-                    self.place.value(
-                        &key,
-                        format!("'{id}'"),
-                        "the id and cell of an [[observable]]",
-                    )
-                })
-            };
+            let find = |name: &[String; 2]| self.observation(&key, name, observations);
             Ok(Alternative {
                 name: raw.name.clone(),
                 meaning: raw.meaning.clone(),
@@ -434,145 +470,5 @@ impl Builder<'_> {
             })
         })
         .collect()
-    }
-
-    fn variant(&self, raw: &RawVariant) -> Result<Variant, ConfigError> {
-        let mut overrides = Vec::new();
-        for (name, change) in &raw.parameter {
-            let key = format!("variant '{}'.parameter.{name}", raw.name);
-            let id = self.parameter(&key, name)?;
-            if let Some(value) = change.value {
-                let value = self
-                    .place
-                    .number(&key, value, |_| true, "a finite number")?;
-                overrides.push((id, self.mechanism.parameters().row(id).unit.to_si(value)));
-            } else if !self.raw.free.parameters.contains(name) {
-                let expected = "a value, as the parameter is not free";
-                return Err(self.place.value(key, "only a prior or bounds", expected));
-            }
-        }
-        let parameters = self.raw.free.parameters.iter();
-        let is_fixed = |name: &&String| raw.parameter.get(*name).is_some_and(|c| c.value.is_some());
-        let mut free: Vec<Free> = parameters
-            .filter(|name| !is_fixed(name))
-            .map(|name| self.free(name, raw))
-            .collect::<Result<_, _>>()?;
-        for ratio in self.raw.free.ratio.iter().chain(&raw.ratio) {
-            free.push(self.ratio(ratio)?);
-        }
-        Ok(Variant {
-            name: raw.name.clone(),
-            meaning: raw.meaning.clone(),
-            free,
-            overrides,
-            blind: match raw.blind {
-                RawBlind::Yes => Blind::Yes,
-                RawBlind::ParametersOnly => Blind::ParametersOnly,
-                RawBlind::No => Blind::No,
-            },
-        })
-    }
-
-    fn free(&self, name: &str, variant: &RawVariant) -> Result<Free, ConfigError> {
-        let id = self.parameter("free.parameters", name)?;
-        let row = self.mechanism.parameters().row(id);
-        let key = format!("variant '{}'.parameter.{name}", variant.name);
-        let change = variant.parameter.get(name);
-        let prior = match change.and_then(|c| c.prior) {
-            Some(raw) => Some(raw.build(&self.place, &format!("{key}.prior"), &row.unit)?),
-            None => row.prior,
-        };
-        let limits = match change.and_then(|c| c.bounds) {
-            Some(raw) => Some(bounds(
-                &self.place,
-                &format!("{key}.bounds"),
-                raw,
-                &row.unit,
-            )?),
-            None => row.bounds,
-        };
-        let lacks = |what: &str| {
-            let found = format!("'{name}', which has no {what}");
-            self.place.value(
-                "free.parameters",
-                found,
-                "a parameter with bounds and a prior",
-            )
-        };
-        if row.tied_to.is_some() {
-            return Err(self.place.value(
-                "free.parameters",
-                format!("'{name}', which is tied"),
-                "its leader",
-            ));
-        }
-        let free = Free {
-            name: name.to_owned(),
-            role: Role::Value(id),
-            prior: prior.ok_or_else(|| lacks("prior"))?,
-            lower: limits.ok_or_else(|| lacks("bounds"))?.0,
-            upper: limits.ok_or_else(|| lacks("bounds"))?.1,
-            given: row.value,
-        };
-        self.check_start(&key, &free, &row.unit)?;
-        Ok(free)
-    }
-
-    /// Bounds must hold the start, which is the centre of the prior; on a logarithmic scale they are positive.
-    fn check_start(&self, key: &str, free: &Free, unit: &Unit) -> Result<(), ConfigError> {
-        let centre = match free.prior {
-            Prior::LogNormal { median, .. } => median,
-            Prior::Normal { mean, .. } => mean,
-        };
-        if matches!(free.prior, Prior::LogNormal { .. }) && free.lower <= 0.0 {
-            let found = plain(unit.from_si(free.lower));
-            return Err(self.place.value(
-                format!("{key}.bounds"),
-                found,
-                "positive bounds, as the prior is logarithmic",
-            ));
-        }
-        if (free.lower..=free.upper).contains(&centre) {
-            return Ok(());
-        }
-        let (lower, upper) = (unit.from_si(free.lower), unit.from_si(free.upper));
-        let found = format!("[{}, {}]", plain(lower), plain(upper));
-        let centre = plain(unit.from_si(centre));
-        let expected = format!("bounds that hold the start {centre}, the centre of the prior");
-        Err(self.place.value(format!("{key}.bounds"), found, expected))
-    }
-
-    fn ratio(&self, raw: &RawRatio) -> Result<Free, ConfigError> {
-        let key = format!("ratio '{}'", raw.name);
-        let unit = Unit::parse("1").expect("units in the code are known");
-        let (lower, upper) = bounds(&self.place, &format!("{key}.bounds"), raw.bounds, &unit)?;
-        let parameters = raw
-            .parameters
-            .iter()
-            .map(|name| self.parameter(&format!("{key}.parameters"), name));
-        let prior = raw
-            .prior
-            .build(&self.place, &format!("{key}.prior"), &unit)?;
-        let centre = match prior {
-            Prior::LogNormal { median, .. } => median,
-            Prior::Normal { mean, .. } => mean,
-        };
-        let free = Free {
-            name: raw.name.clone(),
-            given: raw.value.unwrap_or(centre),
-            role: Role::Ratio {
-                parameters: parameters.collect::<Result<_, _>>()?,
-                cell: self.cell_index(&key, &raw.cell)?,
-            },
-            prior,
-            lower,
-            upper,
-        };
-        self.check_start(&key, &free, &unit)?;
-        let holds = |v: f64| (lower..=upper).contains(&v);
-        let key = format!("{key}.value");
-        self.place
-            .number(&key, free.given, holds, "a number inside the bounds")?;
-        Ok(free)
     }
 }

@@ -27,6 +27,12 @@ pub(super) struct RawExperiment {
     pub(super) prediction: Vec<RawPredicted>,
     #[serde(default)]
     pub(super) ordering: Vec<RawOrdering>,
+    #[serde(default)]
+    pub(super) noise: Vec<RawNoise>,
+    #[serde(default)]
+    pub(super) calibration: Vec<RawCalibration>,
+    #[serde(default)]
+    pub(super) candidate: Vec<RawCandidate>,
     pub(super) free: RawFree,
     pub(super) variant: Vec<RawVariant>,
 }
@@ -55,6 +61,69 @@ pub(super) struct RawFit {
     pub(super) starts: usize,
     pub(super) iterations_max: usize,
     pub(super) gradient_tolerance: f64,
+    pub(super) search: Option<RawSearch>,
+    pub(super) polished: Option<usize>,
+    pub(super) loss: Option<RawLoss>,
+}
+
+/// A robust loss, and the residual in standard deviations from which on it spares outliers.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawLoss {
+    Squares,
+    Huber { from_sd: f64 },
+    SoftL1 { from_sd: f64 },
+    Cauchy { from_sd: f64 },
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawSearch {
+    Sobol,
+    Swarm { rounds: usize },
+}
+
+/// Observations whose noise level is estimated, by id and cell.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNoise {
+    pub(super) name: String,
+    pub(super) observables: Vec<[String; 2]>,
+}
+
+/// An unknown of an instrument.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCalibration {
+    pub(super) name: String,
+    pub(super) adds: RawAddition,
+    pub(super) observables: Vec<[String; 2]>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawAddition {
+    /// A constant in the observable's own unit.
+    Offset { sd: f64 },
+    /// A factor.
+    Scale { sd_ln: f64 },
+    /// A resistance in series.
+    OhmicDrop { sd_ohm_m2: f64 },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCandidate {
+    pub(super) name: String,
+    pub(super) reading: Vec<RawReading>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawReading {
+    pub(super) sd: Option<f64>,
+    pub(super) relative_sd: Option<f64>,
+    pub(super) of: RawSide,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +187,8 @@ pub(super) struct RawSide {
     pub(super) oxidation_peak: Option<RawRamp>,
     pub(super) first_oxidation_peak: Option<RawRamp>,
     pub(super) capacity: Option<RawCapacity>,
+    pub(super) activation_voltage: Option<RawActivation>,
+    pub(super) warburg_slope: Option<RawWarburg>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -218,6 +289,9 @@ pub(super) struct RawVariant {
     pub(super) name: String,
     pub(super) meaning: String,
     pub(super) blind: RawBlind,
+    pub(super) mechanism: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) compared: Vec<String>,
     #[serde(default)]
     pub(super) ratio: Vec<RawRatio>,
     #[serde(default)]
@@ -265,6 +339,25 @@ impl RawRamp {
     }
 }
 
+impl RawActivation {
+    fn build(self) -> Observable {
+        Observable::ActivationVoltage {
+            step: self.step,
+            window: self.window,
+        }
+    }
+}
+
+impl RawWarburg {
+    fn build(self) -> Observable {
+        Observable::WarburgSlope {
+            step: self.step,
+            lowest_hz: self.lowest_hz,
+            highest_hz: self.highest_hz,
+        }
+    }
+}
+
 impl RawResistance {
     pub(super) fn build(self) -> Observable {
         Observable::Resistance {
@@ -305,18 +398,10 @@ impl RawObserved {
                 cycle: raw.cycle,
                 over: raw.over,
             }),
-            self.activation_voltage
-                .map(|raw| Observable::ActivationVoltage {
-                    step: raw.step,
-                    window: raw.window,
-                }),
+            self.activation_voltage.map(RawActivation::build),
             self.oxidation_peak.map(RawRamp::largest),
             self.first_oxidation_peak.map(RawRamp::first),
-            self.warburg_slope.map(|raw| Observable::WarburgSlope {
-                step: raw.step,
-                lowest_hz: raw.lowest_hz,
-                highest_hz: raw.highest_hz,
-            }),
+            self.warburg_slope.map(RawWarburg::build),
             self.resistance.map(RawResistance::build),
             self.transference
                 .filter(|is_set| *is_set)
@@ -342,6 +427,8 @@ impl RawSide {
             self.oxidation_peak.map(RawRamp::largest),
             self.first_oxidation_peak.map(RawRamp::first),
             self.capacity.map(RawCapacity::build),
+            self.activation_voltage.map(RawActivation::build),
+            self.warburg_slope.map(RawWarburg::build),
         ])
     }
 }

@@ -4,9 +4,11 @@ mod dataset;
 mod error;
 mod experiment;
 mod experiment_file;
+mod measurement;
 mod model;
 mod model_file;
 mod protocol;
+mod variant;
 
 pub use dataset::Fact;
 pub use dataset::FactRole;

@@ -185,6 +185,15 @@ pub(super) struct RawPrior {
     pub(super) sd_ln: Option<f64>,
     pub(super) mean: Option<f64>,
     pub(super) sd: Option<f64>,
+    pub(super) flat: Option<RawScale>,
+}
+
+/// The scale of a prior that says nothing.
+#[derive(Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawScale {
+    Ln,
+    Linear,
 }
 
 impl RawPrior {
@@ -204,6 +213,14 @@ impl RawPrior {
             )
         };
         match (self.median, self.sd_ln, self.mean, self.sd) {
+            (None, None, None, None) if self.flat.is_some() => Ok(Prior::Flat {
+                is_ln: self.flat == Some(RawScale::Ln),
+            }),
+            _ if self.flat.is_some() => Err(place.value(
+                key,
+                "flat beside other keys",
+                "flat alone: it says that nothing is believed",
+            )),
             (Some(median), Some(sd_ln), None, None) => Ok(Prior::LogNormal {
                 median: unit.to_si(positive("median", median)?),
                 sd_ln: positive("sd_ln", sd_ln)?,
@@ -215,7 +232,7 @@ impl RawPrior {
             _ => Err(place.value(
                 key,
                 "another combination of keys",
-                "{ median, sd_ln } for a Gaussian in the logarithm or { mean, sd } for one in the value",
+                "{ median, sd_ln } for a Gaussian in the logarithm, { mean, sd } for one in the value, or { flat = \"ln\" } or { flat = \"linear\" } for none",
             )),
         }
     }

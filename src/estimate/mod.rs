@@ -1,38 +1,82 @@
 //! Estimation: a study is fitted, its uncertainty told, its predictions made.
 
+mod archive;
+mod belief;
+mod comparison;
+mod counters;
+mod design;
+mod evaluate;
+mod evidence;
 mod fit;
+mod knowledge;
+mod measurement;
+mod noise;
 mod objective;
 mod outcome;
+mod posterior;
+mod profile;
+mod reading;
+mod recovery;
+mod search;
 mod study;
+mod task;
+mod uncertainty;
 
+pub use archive::Archive;
+pub use archive::Forgetful;
+pub use counters::Counters;
+pub use design::Promise;
+pub use evaluate::linearised;
+pub use evaluate::residuals;
+pub use evidence::Evidence;
+pub use evidence::WIDTH_FACTORS;
+pub use evidence::weights;
+pub use fit::Effort;
 pub use fit::fit;
 pub use fit::simulate;
-pub use objective::Counters;
+pub use knowledge::Knowledge;
+pub use knowledge::TOLD_CORRELATION;
+pub use objective::Curves;
 pub use outcome::AlternativeCost;
-pub use outcome::Curves;
+pub use outcome::Averaged;
+pub use outcome::Comparison;
 pub use outcome::Estimate;
 pub use outcome::Extra;
 pub use outcome::FitReport;
+pub use outcome::INTERVAL_LEVEL;
+pub use outcome::IntervalMethod;
 pub use outcome::Observed;
 pub use outcome::Predicted;
 pub use outcome::StartReport;
 pub use outcome::VariantReport;
 pub use outcome::Verdict;
+pub use posterior::Posterior;
+pub use profile::NORMAL_95;
+pub use profile::Profile;
+pub use profile::ProfilePoint;
+pub use recovery::Recovered;
+pub use recovery::Recovery;
+pub use recovery::RecoveryPlan;
+pub use recovery::recover;
 pub use study::Alternative;
 pub use study::Blind;
-pub use study::CellSpec;
+pub use study::Calibration;
+pub use study::Candidate;
 pub use study::FitSettings;
 pub use study::Free;
 pub use study::Noise;
+pub use study::NoiseGroup;
 pub use study::Observation;
 pub use study::Ordering;
 pub use study::Prediction;
 pub use study::Resolution;
 pub use study::Role;
 pub use study::Scale;
+pub use study::Search;
 pub use study::Study;
 pub use study::Target;
 pub use study::Variant;
+pub use uncertainty::Information;
 
 /// Where an estimation stands.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +95,29 @@ pub struct Status<'a> {
     pub failed: usize,
 }
 
+/// Where posterior sampling stands.
+#[derive(Clone, Copy, Debug)]
+pub struct SamplingStatus {
+    /// Draws so far, warm-up included, all chains together.
+    pub draws: usize,
+    /// Evaluations that failed in the chain that spoke last.
+    pub failed: usize,
+}
+
 /// Whoever watches an estimation: shows progress, and may ask for its end.
 pub trait Monitor: Sync {
     /// A stage begins that will take at most this many iterations.
     fn begin(&self, stage: &str, iterations_max: usize);
     /// The estimation has moved on.
     fn advance(&self, status: &Status<'_>);
+    /// Posterior sampling has moved on.
+    fn advance_sampling(&self, status: &SamplingStatus) {
+        let _ = status;
+    }
+    /// Something that the user should know before the work goes on.
+    fn warn(&self, message: &str) {
+        let _ = message;
+    }
     /// Whether the estimation shall end at its best point so far.
     fn is_interrupted(&self) -> bool;
 }

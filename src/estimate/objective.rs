@@ -1,15 +1,16 @@
 //! The objective: residuals of data and priors, with exact derivatives, protocols in parallel.
 
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering as Memory;
 
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::Monitor;
-use super::outcome::Curves;
-use super::study::Observation;
+use super::belief::Belief;
+use super::counters::Counters;
+use super::counters::INTERRUPTED;
+use super::measurement::Measurements;
 use super::study::Resolution;
 use super::study::Role;
 use super::study::Study;
@@ -30,12 +31,6 @@ use crate::simulate::run;
 
 /// Variables that one simulation carries derivatives by; more take several simulations.
 const WIDEST: usize = 24;
-/// A frozen jump may be this many times as long as the one that would be chosen there.
-const LONGER_MAX: f64 = 1.25;
-/// A frozen plan may have this many jumps more than the one that would be chosen.
-const MORE_JUMPS_MAX: usize = 2;
-/// Failures that are kept word for word.
-const FAILURES_KEPT: usize = 20;
 
 /// A cell in a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,36 +45,17 @@ type RunResult<S> = Result<(Vec<S>, Vec<JumpPlan>), SimulationFailure>;
 /// Values of all targets and their derivatives by the coordinates, `n_targets × n_variables`.
 pub(super) type ValuesAndDerivatives = (Vec<f64>, Array2<f64>);
 
-/// Simulations so far.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Parameter points for which all protocols were run, with or without derivatives.
-    pub evaluations: AtomicUsize,
-    /// Protocols run.
-    pub runs: AtomicUsize,
-    failed: AtomicUsize,
-    failures: Mutex<Vec<SimulationFailure>>,
-}
-
-impl Counters {
-    /// Number of failed simulations.
-    pub fn failed(&self) -> usize {
-        self.failed.load(Memory::Relaxed)
-    }
-
-    /// The first failures.
-    pub fn failures(&self) -> Vec<SimulationFailure> {
-        self.failures.lock().map(|f| f.clone()).unwrap_or_default()
-    }
-
-    fn count(&self, failure: &SimulationFailure) {
-        self.failed.fetch_add(1, Memory::Relaxed);
-        if let Ok(mut failures) = self.failures.lock()
-            && failures.len() < FAILURES_KEPT
-        {
-            failures.push(failure.clone());
-        }
-    }
+/// What one protocol gave for one cell.
+#[derive(Clone, Debug)]
+pub struct Curves {
+    /// Position of the cell.
+    pub cell: usize,
+    /// Position of the protocol.
+    pub protocol: usize,
+    /// The cell model.
+    pub model: Cell,
+    /// Its outcome.
+    pub outcome: Outcome,
 }
 
 /// Targets of a study, simulated together: each protocol of each cell runs once.
@@ -133,10 +109,9 @@ impl<'s> Simulator<'s> {
         let values = self.study.values(self.variant, x, cell, protocol);
         let protocol = &self.study.protocols[protocol];
         let design = self.resolution.mesh.design(protocol);
-        let cell = Cell::new(&self.study.mechanism, &values, design);
+        let cell = Cell::new(&self.variant.mechanism, &values, design);
         self.counters.runs.fetch_add(1, Memory::Relaxed);
-        let outcome = run(&cell, protocol, self.resolution.accuracy, frozen)
-            .inspect_err(|failure| self.counters.count(failure))?;
+        let outcome = run(&cell, protocol, self.resolution.accuracy, frozen)?;
         Ok((cell, outcome))
     }
 
@@ -150,7 +125,7 @@ impl<'s> Simulator<'s> {
             return Err(SimulationFailure {
                 during: "the simulation".to_owned(),
                 time_s: 0.0,
-                reason: "interrupted".to_owned(),
+                reason: INTERRUPTED.to_owned(),
                 parameters: Vec::new(),
             });
         }
@@ -158,15 +133,12 @@ impl<'s> Simulator<'s> {
         let mut values = Vec::new();
         for target in self.targets_of(index) {
             let value = self.targets[target].observable.measure(&cell, &outcome);
-            values.push(value.filter(|v| v.value().is_finite()).ok_or_else(|| {
-                let failure = SimulationFailure {
-                    during: format!("reading '{}'", self.targets[target].id),
-                    time_s: f64::NAN,
-                    reason: "the simulated curve does not show it".to_owned(),
-                    parameters: cell.plain_values(),
-                };
-                self.counters.count(&failure);
-                failure
+            let value = value.filter(|v| v.value().is_finite());
+            values.push(value.ok_or_else(|| SimulationFailure {
+                during: format!("reading '{}'", self.targets[target].id),
+                time_s: f64::NAN,
+                reason: "the simulated curve does not show it".to_owned(),
+                parameters: cell.plain_values(),
             })?);
         }
         Ok((values, outcome.plans))
@@ -191,6 +163,7 @@ impl<'s> Simulator<'s> {
             .into_par_iter()
             .map(|index| self.run(x, index, frozen.map(|plans| plans[index].as_slice())))
             .collect();
+        self.counters.count_all(&results);
         let mut values = vec![f64::NAN; self.targets.len()];
         let mut plans = Vec::new();
         for (index, result) in results.into_iter().enumerate() {
@@ -209,6 +182,7 @@ impl<'s> Simulator<'s> {
             .into_par_iter()
             .map(|index| self.outcome(x, index, None))
             .collect();
+        self.counters.count_all(&results);
         let pairs = self.runs.iter().zip(results);
         pairs
             .filter_map(|(run, result)| {
@@ -250,6 +224,7 @@ impl<'s> Simulator<'s> {
                 }
             })
             .collect();
+        self.counters.count_all(&results);
         let mut values = vec![f64::NAN; self.targets.len()];
         let mut derivatives = Array2::zeros((self.targets.len(), x.len()));
         for ((run, window), result) in tasks.iter().zip(results) {
@@ -283,59 +258,65 @@ impl<'s> Simulator<'s> {
         let is_coated = self.study.protocols[run.protocol].start == Start::Coated;
         match &self.variant.free[variable].role {
             // The area of coated foils concerns no other cell.
-            Role::Value(id) if *id == self.study.mechanism.roles().coated_area => is_coated,
+            Role::Value(id) if *id == self.variant.mechanism.roles().coated_area => is_coated,
             Role::Value(_) => true,
             Role::Ratio { cell, .. } => *cell == run.cell,
         }
     }
 }
 
+/// The jumps that trials and derivatives keep, so that the objective is smooth.
+#[derive(Debug, Default)]
+struct Frozen {
+    plans: Vec<Vec<JumpPlan>>,
+    /// The last trial, if its run would have chosen about the same jumps.
+    suited: Option<Vec<f64>>,
+}
+
 /// Data and priors as one sum of squares.
 pub(super) struct Objective<'s> {
     pub(super) simulator: Simulator<'s>,
-    observations: Vec<Observation>,
+    measurements: Measurements,
+    belief: Belief,
     stage: String,
-    /// The jumps of the last accepted point: trials and derivatives keep them, so that the objective is smooth.
-    plans: Mutex<Vec<Vec<JumpPlan>>>,
+    frozen: Mutex<Frozen>,
 }
 
 impl<'s> Objective<'s> {
     pub(super) fn new(
         simulator: Simulator<'s>,
-        observations: Vec<Observation>,
+        measurements: Measurements,
+        belief: Belief,
         stage: &str,
     ) -> Self {
         Self {
             simulator,
-            observations,
+            measurements,
+            belief,
             stage: stage.to_owned(),
-            plans: Mutex::default(),
+            frozen: Mutex::default(),
         }
     }
 
     /// Residuals of the data, then of the priors.
     pub(super) fn residuals(&self, x: &[f64], values: &[f64]) -> Vec<f64> {
-        let data = self.observations.iter().zip(values);
-        let data = data.map(|(o, value)| o.noise.residual(*value, o.measured));
-        let free = self.simulator.variant.free.iter().zip(x);
-        let priors = free.map(|(free, x)| {
-            let (centre, sd) = free.prior_coordinates();
-            (x - centre) / sd
-        });
-        data.chain(priors).collect()
+        let mut rows = self.measurements.residuals(values);
+        rows.extend(self.belief.residuals(x));
+        rows
     }
 
-    /// The jumps to be frozen at an accepted point: those that the point itself would choose, or the present ones as
-    /// long as they still suit. Otherwise the rounding of jump lengths would move the minimum from point to point by
-    /// about 0.1 % of a long-cycling capacity.
+    /// The jumps to be frozen at an accepted point: the present ones as long as they still suit, or those that the
+    /// point itself would choose. Otherwise the rounding of jump lengths would move the minimum from point to point
+    /// by about 0.1 % of a long-cycling capacity.
     fn settled(&self, x: &[f64]) -> Option<Vec<Vec<JumpPlan>>> {
-        let (_, chosen) = self.simulator.values(x, None).ok()?;
-        let present = self.plans.lock().ok()?.clone();
-        if still_suit(&present, &chosen) {
-            Some(present)
-        } else {
-            Some(chosen)
+        {
+            let frozen = self.frozen.lock().ok()?;
+            if frozen.suited.as_deref() == Some(x) {
+                return Some(frozen.plans.clone());
+            }
         }
+        let (_, chosen) = self.simulator.values(x, None).ok()?;
+        Some(chosen)
     }
 
     /// The cost at a point, jumps chosen there.
@@ -343,51 +324,44 @@ impl<'s> Objective<'s> {
         let (values, _) = self.simulator.values(x, None).ok()?;
         Some(self.residuals(x, &values).iter().map(|r| r * r).sum())
     }
-}
 
-/// Whether jumps still suit where others would be chosen: hardly longer than those nearby, and hardly more of them.
-fn still_suit(present: &[Vec<JumpPlan>], chosen: &[Vec<JumpPlan>]) -> bool {
-    let pairs = || present.iter().flatten().zip(chosen.iter().flatten());
-    let suits = |(present, chosen): (&JumpPlan, &JumpPlan)| {
-        let nearby = |cycle: usize| {
-            let nearest = chosen.jumps.iter().min_by_key(|(at, _)| at.abs_diff(cycle));
-            nearest.map_or(0, |(_, length)| *length)
-        };
-        let is_bold = |&(cycle, length): &(usize, usize)| {
-            length as f64 > LONGER_MAX * nearby(cycle) as f64 + 1.0
-        };
-        !present.jumps.iter().any(is_bold)
-            && present.jumps.len() <= chosen.jumps.len() + MORE_JUMPS_MAX
-    };
-    present.len() == chosen.len() && pairs().all(suits)
+    /// Residuals and their derivatives with the jumps of the point that was linearised last.
+    pub(super) fn linearise_frozen(&self, x: &[f64]) -> Option<Linearisation> {
+        let plans = self.frozen.lock().ok()?.plans.clone();
+        self.linearise_at(x, &plans)
+    }
+
+    fn linearise_at(&self, x: &[f64], plans: &[Vec<JumpPlan>]) -> Option<Linearisation> {
+        let (values, derivatives) = self.simulator.linearise(x, plans).ok()?;
+        let data = self.measurements.linearised(&values, &derivatives);
+        let rows = [data.jacobian.view(), self.belief.rows().view()];
+        let jacobian = ndarray::concatenate(ndarray::Axis(0), &rows).ok()?;
+        let residuals = [data.residuals, self.belief.residuals(x)].concat();
+        Some(Linearisation {
+            residuals,
+            jacobian,
+        })
+    }
 }
 
 impl Residuals for Objective<'_> {
     fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
-        let plans = self.plans.lock().ok()?.clone();
-        let (values, _) = self.simulator.values(x, Some(&plans)).ok()?;
+        let plans = self.frozen.lock().ok()?.plans.clone();
+        let frozen = (!plans.is_empty()).then_some(&plans[..]);
+        let (values, taken) = self.simulator.values(x, frozen).ok()?;
+        let suits = taken.iter().flatten().all(JumpPlan::suits);
+        self.frozen.lock().ok()?.suited = (suits && frozen.is_some()).then(|| x.to_vec());
         Some(self.residuals(x, &values))
     }
 
     fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
         let plans = self.settled(x)?;
-        let (values, derivatives) = self.simulator.linearise(x, &plans).ok()?;
-        *self.plans.lock().ok()? = plans;
-        let (n_data, n) = (self.observations.len(), x.len());
-        let mut jacobian = Array2::zeros((n_data + n, n));
-        for (row, (observation, value)) in self.observations.iter().zip(&values).enumerate() {
-            let slope = observation.noise.slope(*value, observation.measured);
-            for column in 0..n {
-                jacobian[[row, column]] = slope * derivatives[[row, column]];
-            }
-        }
-        for (column, free) in self.simulator.variant.free.iter().enumerate() {
-            jacobian[[n_data + column, column]] = 1.0 / free.prior_coordinates().1;
-        }
-        Some(Linearisation {
-            residuals: self.residuals(x, &values),
-            jacobian,
-        })
+        let linearisation = self.linearise_at(x, &plans)?;
+        *self.frozen.lock().ok()? = Frozen {
+            plans,
+            suited: Some(x.to_vec()),
+        };
+        Some(linearisation)
     }
 
     fn goes_on(&self, progress: &Progress) -> bool {

@@ -1,13 +1,29 @@
 //! What an estimation yields.
 
-use ndarray::Array2;
-
+use super::design::Promise;
+use super::evidence::Evidence;
+use super::knowledge::Knowledge;
+use super::objective::Curves;
+use super::posterior::Posterior;
+use super::profile::Profile;
+use super::study::Blind;
 use super::study::Observation;
 use super::study::Target;
-use crate::cell::Cell;
+use super::uncertainty::Information;
 use crate::numerics::least_squares::StopReason;
-use crate::simulate::Outcome;
 use crate::simulate::SimulationFailure;
+
+/// How an interval was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntervalMethod {
+    /// From the curvature at the optimum.
+    Laplace,
+    /// From the profile of the cost.
+    Profile,
+}
+
+/// The probability that intervals are meant to hold.
+pub const INTERVAL_LEVEL: f64 = 0.95;
 
 /// A fitted free quantity.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +32,13 @@ pub struct Estimate {
     pub index: usize,
     /// Value (SI).
     pub value: f64,
-    /// Posterior standard deviation on the scale of the prior, from the curvature at the optimum; `None` if unknown.
+    /// Posterior standard deviation on the scale of the prior, from the curvature at the optimum, the noise inflated to
+    /// the scatter; `None` if unknown.
     pub sd: Option<f64>,
+    /// The same with the noise as stated.
+    pub sd_assumed: Option<f64>,
+    /// The interval of [`INTERVAL_LEVEL`] (SI), and how it was found.
+    pub interval: Option<(f64, f64, IntervalMethod)>,
 }
 
 /// A measured number beside the model's.
@@ -29,6 +50,8 @@ pub struct Observed {
     pub model: f64,
     /// Its standard deviation by the uncertainty of the parameters.
     pub model_sd: Option<f64>,
+    /// Its residual as it enters the cost, instruments' offsets and estimated noise considered.
+    pub residual: f64,
 }
 
 /// A number that is read but not fitted, beside the measured one.
@@ -71,18 +94,23 @@ pub struct StartReport {
     pub cost_at_start: Option<f64>,
     /// Cost at its end, on the coarse mesh.
     pub cost: f64,
+    /// Iterations.
+    pub iterations: usize,
     /// Why it ended.
     pub stop: StopReason,
+    /// Number of the optimum that it ended in, counted from zero in order of cost; `None` if it failed.
+    pub optimum: Option<usize>,
 }
 
-/// The cost under another reading of the source, after a fit of its own on the coarse mesh; it compares with the
-/// lowest cost of the starts.
+/// The cost under another reading of the source, after a fit of its own on the coarse mesh.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlternativeCost {
     /// Name of the alternative.
     pub name: String,
     /// Cost after a fit of its own.
     pub cost: f64,
+    /// Cost of the first reading after its fit, on the same mesh and with the same noise.
+    pub cost_first: f64,
     /// Why that fit ended.
     pub stop: StopReason,
 }
@@ -96,8 +124,24 @@ pub struct VariantReport {
     pub x: Vec<f64>,
     /// Free quantities.
     pub estimates: Vec<Estimate>,
-    /// Posterior covariance of the coordinates, if the curvature could be computed.
-    pub covariance: Option<Array2<f64>>,
+    /// What the data say at the optimum, if the curvature could be computed.
+    pub information: Option<Information>,
+    /// What is known about each free quantity; empty if the curvature is unknown.
+    pub knowledge: Vec<Knowledge>,
+    /// Profiles of the free quantities, on the coarse mesh; empty if none were asked for.
+    pub profiles: Vec<Option<Profile>>,
+    /// Samples of the posterior on the coarse mesh, if they were asked for, or why there are none.
+    pub posterior: Option<Result<Posterior, String>>,
+    /// How well the variant explains the data.
+    pub evidence: Option<Evidence>,
+    /// What candidate measurements would tell, the most informative first.
+    pub promises: Vec<Promise>,
+    /// Value and standard deviation of each of the instruments' unknowns.
+    pub calibrations: Vec<(f64, f64)>,
+    /// Estimated factor on the noise of each group.
+    pub noise_factors: Vec<f64>,
+    /// Costs of the optima that were fitted on the fine mesh, the first being that of the search's best.
+    pub polished: Vec<f64>,
     /// Sum of squared residuals of data and priors on the fine mesh.
     pub cost: f64,
     /// The part of the data.
@@ -124,22 +168,39 @@ pub struct VariantReport {
     pub curves: Vec<Curves>,
 }
 
-/// What one protocol gave for one cell.
-#[derive(Clone, Debug)]
-pub struct Curves {
-    /// Position of the cell.
-    pub cell: usize,
-    /// Position of the protocol.
-    pub protocol: usize,
-    /// The cell model.
-    pub model: Cell,
-    /// Its outcome.
-    pub outcome: Outcome,
+/// A prediction averaged over the variants by their weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Averaged {
+    /// Which number.
+    pub target: Target,
+    /// The measured value.
+    pub measured: f64,
+    /// The weighted mean.
+    pub mean: f64,
+    /// Standard deviation by the uncertainty of the parameters, within the variants.
+    pub sd_within: f64,
+    /// Standard deviation between the variants.
+    pub sd_between: f64,
+    /// Whether the target was known: the least blind of all variants counts.
+    pub blind: Blind,
+}
+
+/// The variants of a study beside each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// Weight of each variant by its evidence, in order.
+    pub weights: Vec<f64>,
+    /// The weights if the compared priors were this many times as wide.
+    pub weights_by_width: Vec<(f64, Vec<f64>)>,
+    /// Predictions averaged by the weights.
+    pub averaged: Vec<Averaged>,
 }
 
 /// The result of a study.
 #[derive(Debug)]
 pub struct FitReport {
+    /// The variants compared, if there are several and all were fitted.
+    pub comparison: Option<Comparison>,
     /// One report per variant, in order; an interrupted fit lacks the later ones.
     pub variants: Vec<VariantReport>,
     /// Parameter points simulated.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::mechanism::Mechanism;
 use crate::mechanism::ParameterId;
 use crate::mechanism::Prior;
+use crate::numerics::loss::Robust;
 use crate::numerics::scalar::Scalar;
 use crate::numerics::scalar::constants;
 use crate::observe::Observable;
@@ -21,13 +22,36 @@ pub struct Resolution {
     pub accuracy: Accuracy,
 }
 
-/// One of the cells of a study.
+/// An offset or scale of an instrument that several observations share. It enters their residuals linearly and is
+/// solved inside the fit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CellSpec {
+pub struct Calibration {
     /// Name.
     pub name: String,
-    /// Parameters that are known to differ from the mechanism's (SI).
-    pub overrides: Vec<(ParameterId, f64)>,
+    /// Unit of its value.
+    pub unit: &'static str,
+    /// Standard deviation of its prior around zero, in its unit.
+    pub sd: f64,
+    /// Positions of the observations, and what one unit of it adds to their residuals.
+    pub members: Vec<(usize, f64)>,
+}
+
+/// Observations whose noise level is estimated together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoiseGroup {
+    /// Name.
+    pub name: String,
+    /// Positions of the observations.
+    pub members: Vec<usize>,
+}
+
+/// A measurement that has not been made, to be judged by what it would tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Name.
+    pub name: String,
+    /// What it would yield, and how exactly; in the observable's unit.
+    pub readings: Vec<(Target, Noise)>,
 }
 
 /// How far a measured value may be off, and how the distance is counted.
@@ -182,16 +206,26 @@ impl Free {
     /// The scale of its prior.
     pub fn scale(&self) -> Scale {
         match self.prior {
-            Prior::LogNormal { .. } => Scale::Ln,
-            Prior::Normal { .. } => Scale::Linear,
+            Prior::LogNormal { .. } | Prior::Flat { is_ln: true } => Scale::Ln,
+            Prior::Normal { .. } | Prior::Flat { is_ln: false } => Scale::Linear,
         }
     }
 
-    /// Centre and standard deviation of the prior, as coordinates.
+    /// Whether nothing but bounds is known beforehand.
+    pub fn is_flat(&self) -> bool {
+        matches!(self.prior, Prior::Flat { .. })
+    }
+
+    /// Centre and standard deviation of the prior, as coordinates; of a flat one those of the even distribution
+    /// between the bounds.
     pub fn prior_coordinates(&self) -> (f64, f64) {
         match self.prior {
             Prior::LogNormal { median, sd_ln } => (median.ln(), sd_ln),
             Prior::Normal { mean, sd } => (mean, sd),
+            Prior::Flat { .. } => {
+                let (lower, upper) = self.bounds();
+                (0.5 * (lower + upper), (upper - lower) / 12f64.sqrt())
+            }
         }
     }
 
@@ -234,12 +268,19 @@ pub struct Variant {
     pub name: String,
     /// What it assumes.
     pub meaning: String,
+    /// Its mechanism.
+    pub mechanism: Arc<Mechanism>,
     /// Free quantities.
     pub free: Vec<Free>,
     /// Fixed quantities that differ from the mechanism's (SI).
     pub overrides: Vec<(ParameterId, f64)>,
+    /// For each cell the parameters that are known to differ from the mechanism's (SI).
+    pub cell_overrides: Vec<Vec<(ParameterId, f64)>>,
     /// Whether its predictions are blind.
     pub blind: Blind,
+    /// Positions of the free quantities by which it explains what other variants explain otherwise; their priors are
+    /// equally wide in all variants.
+    pub compared: Vec<usize>,
 }
 
 /// Another reading of an ambiguous source: observations whose measured values change places.
@@ -253,9 +294,27 @@ pub struct Alternative {
     pub swap: (usize, usize),
 }
 
+/// How the neighbourhood of the optimum is searched on the coarse mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// The best of scrambled Sobol points through the priors are fitted.
+    Sobol,
+    /// A particle swarm moves through the priors for this many rounds; its best members are fitted.
+    Swarm {
+        /// Rounds.
+        rounds: usize,
+    },
+}
+
 /// How the fit is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitSettings {
+    /// How starts are found.
+    pub search: Search,
+    /// How residuals of the data count.
+    pub loss: Robust,
+    /// How many distinct optima of the coarse mesh are fitted on the fine one.
+    pub polished: usize,
     /// Seed of the starts.
     pub seed: u64,
     /// Points that are tried on the coarse mesh before the best of them are fitted; the prior's centre is the first.
@@ -275,14 +334,18 @@ pub struct Study {
     pub name: String,
     /// What is assumed because the source leaves it open.
     pub assumptions: Vec<String>,
-    /// The mechanism.
-    pub mechanism: Arc<Mechanism>,
-    /// The cells.
-    pub cells: Vec<CellSpec>,
+    /// Names of the cells.
+    pub cells: Vec<String>,
     /// The protocols.
     pub protocols: Vec<Protocol>,
     /// What was measured and is fitted.
     pub observations: Vec<Observation>,
+    /// Offsets and scales of the instruments.
+    pub calibrations: Vec<Calibration>,
+    /// Observations whose noise level is estimated.
+    pub noise_groups: Vec<NoiseGroup>,
+    /// Measurements that might be made next.
+    pub candidates: Vec<Candidate>,
     /// What is read from the simulations and reported beside the measured value, but not fitted.
     pub extras: Vec<Observation>,
     /// What is to be predicted.
@@ -311,9 +374,12 @@ impl Study {
         cell: usize,
         protocol: usize,
     ) -> Vec<S> {
-        let table = self.mechanism.parameters();
+        let table = variant.mechanism.parameters();
         let mut values: Vec<S> = constants(&table.values());
-        let overrides = variant.overrides.iter().chain(&self.cells[cell].overrides);
+        let overrides = variant
+            .overrides
+            .iter()
+            .chain(&variant.cell_overrides[cell]);
         for (id, value) in overrides {
             values[id.index()] = S::constant(*value);
         }
@@ -337,7 +403,7 @@ impl Study {
             }
         }
         if let Some(loading) = self.protocols[protocol].loading_kg_m2 {
-            values[self.mechanism.roles().loading.index()] = S::constant(loading);
+            values[variant.mechanism.roles().loading.index()] = S::constant(loading);
         }
         values
     }

@@ -30,6 +30,11 @@ pub enum Prior {
         /// Standard deviation (SI unit of the parameter), positive.
         sd: f64,
     },
+    /// Nothing: any value between the bounds is as likely as any other, in its logarithm or in itself.
+    Flat {
+        /// Whether it is the logarithm that is evenly distributed.
+        is_ln: bool,
+    },
 }
 
 /// One row of the table.

@@ -9,6 +9,8 @@
 //! promises is the relative offset of D. M. Bates & D. G. Watts, Technometrics 23 (1981) 179. `tests/it/strd.rs`
 //! compares the method with the certified values of NIST.
 
+mod point;
+
 use argmin::core::Error;
 use argmin::core::Executor;
 use argmin::core::IterState;
@@ -20,17 +22,18 @@ use argmin::core::Solver;
 use argmin::core::State;
 use argmin::core::TerminationReason;
 use argmin::core::TerminationStatus;
-use nalgebra::DMatrix;
-use nalgebra::DVector;
 use ndarray::Array2;
 
 use super::scaling::Scaling;
+use point::Point;
 
 /// Largest damping before the method gives up.
 const DAMPING_MAX: f64 = 1e12;
 /// Share of the cost that a full step promises at which nothing is left to gain (1): the resolution of the cost
 /// itself. There the variables lie within about 1e-7 standard deviations of the minimum of the linear model.
 const PROMISE_MIN: f64 = f64::EPSILON;
+/// Share of the promise that is worth a step below which a rejected step ends the search for a better one.
+const WORTHLESS: f64 = 0.02;
 /// Relative differences of the cost that rounding of the residuals may hide (1): where model and data agree in six
 /// digits, the residuals themselves have ten. Below it the gradient decides whether a step was good.
 const COST_NOISE: f64 = 1e-9;
@@ -57,6 +60,12 @@ pub trait Residuals {
     fn trial(&self, x: &[f64]) -> Option<Vec<f64>>;
     /// Residuals and Jacobian at a point that has been accepted.
     fn linearise(&self, x: &[f64]) -> Option<Linearisation>;
+    /// A point that a cheaper model of the problem holds for better than `x`, if there is one. It is tried before the
+    /// method's own step.
+    fn propose(&self, x: &[f64], at: &Linearisation) -> Option<Vec<f64>> {
+        let _ = (x, at);
+        None
+    }
     /// Called before every trial and after every iteration; `false` asks for an end.
     fn goes_on(&self, progress: &Progress) -> bool {
         let _ = progress;
@@ -86,6 +95,9 @@ pub struct Options {
     pub gradient_tolerance: f64,
     /// Relative decrease of the cost that counts as converged (1), seen in two iterations running.
     pub cost_tolerance: f64,
+    /// Decrease of the cost that a full step promises and that is not worth a step, in units of the cost. For a cost of
+    /// squared standard deviations, 0.01 is a tenth of one.
+    pub promise_tolerance: f64,
     /// Step that counts as none (1): the largest change of any variable relative to 1 + |x| under `Scaling::Given`, the
     /// scaled length relative to that of x under `Scaling::Columns`.
     pub step_tolerance: f64,
@@ -123,6 +135,18 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Gradient,
+        Self::Cost,
+        Self::Step,
+        Self::Iterations,
+        Self::Interrupted,
+        Self::StartFailed,
+        Self::LinearisationFailed,
+        Self::Given,
+    ];
+
     /// Whether the point is a minimum as far as the tolerances tell. Small steps alone prove nothing: a descent that
     /// is stuck at a kink takes them too.
     pub fn is_converged(self) -> bool {
@@ -208,7 +232,10 @@ pub fn minimise<R: Residuals>(problem: &R, start: &[f64], options: &Options) -> 
     let iterations = usize::try_from(result.state.get_iter()).unwrap_or(usize::MAX);
     let solver = result.solver;
     match solver.point {
-        None => failed,
+        None => Solution {
+            stop: solver.stop.unwrap_or(StopReason::StartFailed),
+            ..failed
+        },
         Some(point) => Solution {
             scaled_gradient: point.scaled_gradient(options),
             x: point.x,
@@ -237,121 +264,6 @@ impl<R: Residuals> Jacobian for Wrapped<'_, R> {
     fn jacobian(&self, x: &Vec<f64>) -> Result<Option<Linearisation>, Error> {
         Ok(self.0.linearise(x))
     }
-}
-
-/// An accepted point.
-#[derive(Clone, Debug)]
-struct Point {
-    x: Vec<f64>,
-    cost: f64,
-    linearisation: Linearisation,
-    jacobian: DMatrix<f64>,
-    gradient: DVector<f64>,
-}
-
-impl Point {
-    fn new(x: Vec<f64>, linearisation: Linearisation) -> Self {
-        let (n_rows, n_columns) = linearisation.jacobian.dim();
-        let jacobian = DMatrix::from_fn(n_rows, n_columns, |i, j| linearisation.jacobian[[i, j]]);
-        let residuals = DVector::from_column_slice(&linearisation.residuals);
-        Self {
-            x,
-            cost: residuals.norm_squared(),
-            gradient: jacobian.tr_mul(&residuals),
-            jacobian,
-            linearisation,
-        }
-    }
-
-    /// Variables that may move: not at a bound that the downhill direction leads out of.
-    fn free(&self, options: &Options) -> Vec<usize> {
-        (0..self.x.len())
-            .filter(|i| {
-                let at_lower = self.x[*i] <= options.lower[*i] && self.gradient[*i] > 0.0;
-                let at_upper = self.x[*i] >= options.upper[*i] && self.gradient[*i] < 0.0;
-                !at_lower && !at_upper
-            })
-            .collect()
-    }
-
-    fn scaled_gradient(&self, options: &Options) -> f64 {
-        let norm = self.cost.sqrt();
-        let cosines = self.free(options).into_iter().map(|i| {
-            let column = self.jacobian.column(i).norm();
-            let product = column * norm;
-            if product > 0.0 {
-                self.gradient[i].abs() / product
-            } else {
-                0.0
-            }
-        });
-        cosines.fold(0.0, f64::max)
-    }
-
-    /// The decrease of the cost that a full step of the free variables promises: the part of the residuals that lies in
-    /// the space of the columns. Unlike the cosines of single columns it sees their combinations.
-    fn promise(&self, options: &Options) -> f64 {
-        let columns = self.jacobian.select_columns(&self.free(options));
-        let rank_max = columns.ncols().min(columns.nrows());
-        let mut rotated = DVector::from_column_slice(&self.linearisation.residuals);
-        columns.qr().q_tr_mul(&mut rotated);
-        rotated.rows(0, rank_max).norm_squared()
-    }
-
-    /// Where the damped step, cut at the bounds, leads from here.
-    fn step(&self, damping: f64, weights: &[f64], options: &Options) -> Option<Step> {
-        let mut step = self.damped(damping, weights, &self.free(options))?;
-        let length = options.scaling.length(&step, &self.x, weights);
-        if length > options.step_max {
-            step *= options.step_max / length;
-        }
-        let bounds = options.lower.iter().zip(&options.upper);
-        let aims = self.x.iter().zip(&step).map(|(x, step)| x + step);
-        let cut = |(x, (lower, upper)): (f64, (&f64, &f64))| x.clamp(*lower, *upper);
-        let x: Vec<f64> = aims.zip(bounds).map(cut).collect();
-        let taken = DVector::from_iterator(x.len(), x.iter().zip(&self.x).map(|(a, b)| a - b));
-        let change = &self.jacobian * &taken;
-        Some(Step {
-            promised: -2.0 * self.gradient.dot(&taken) - change.norm_squared(),
-            shortness: options.scaling.shortness(&taken, &self.x, weights),
-            x,
-        })
-    }
-
-    /// The step s with the least ‖r + J s‖² + damping ‖W s‖², J over √damping W as one matrix; zero where not free.
-    fn damped(&self, damping: f64, weights: &[f64], free: &[usize]) -> Option<DVector<f64>> {
-        let (n_rows, n_free) = (self.jacobian.nrows(), free.len());
-        let mut stacked = DMatrix::zeros(n_rows + n_free, n_free);
-        for (j, variable) in free.iter().enumerate() {
-            let mut column = stacked.column_mut(j);
-            let mut upper = column.rows_mut(0, n_rows);
-            upper.copy_from(&self.jacobian.column(*variable));
-            column[n_rows + j] = damping.sqrt() * weights[*variable];
-        }
-        let mut right = DVector::zeros(n_rows + n_free);
-        for (right, residual) in right.iter_mut().zip(&self.linearisation.residuals) {
-            *right = -residual;
-        }
-        let factors = stacked.qr();
-        factors.q_tr_mul(&mut right);
-        let right = right.rows(0, n_free);
-        let solution = factors.unpack_r().solve_upper_triangular(&right)?;
-        let mut step = DVector::zeros(self.x.len());
-        for (variable, change) in free.iter().zip(solution.iter()) {
-            step[*variable] = *change;
-        }
-        Some(step)
-    }
-}
-
-/// A step to be tried.
-struct Step {
-    /// Where it leads: exactly to a bound where it was cut there.
-    x: Vec<f64>,
-    /// The decrease of the cost that the linear model promises.
-    promised: f64,
-    /// Its length, to be compared with the step tolerance.
-    shortness: f64,
 }
 
 /// What came of one trial step.
@@ -394,7 +306,21 @@ impl<R: Residuals> Solver<Wrapped<'_, R>, Iteration> for LevenbergMarquardt {
             self.point = Some(point);
             Ok((state.param(x).cost(cost), None))
         } else {
-            self.stop = Some(StopReason::StartFailed);
+            // An interruption keeps the start from being simulated too.
+            let unknown = Progress {
+                iteration: None,
+                cost: f64::INFINITY,
+                scaled_gradient: f64::INFINITY,
+            };
+            let goes_on = problem
+                .problem
+                .as_ref()
+                .is_none_or(|p| p.0.goes_on(&unknown));
+            self.stop = Some(if goes_on {
+                StopReason::StartFailed
+            } else {
+                StopReason::Interrupted
+            });
             Ok((state.param(x).cost(f64::INFINITY), None))
         }
     }
@@ -441,6 +367,9 @@ impl LevenbergMarquardt {
         problem: &mut Problem<Wrapped<'_, R>>,
         point: Point,
     ) -> Result<Point, Error> {
+        if let Some(next) = self.proposed(problem, &point)? {
+            return Ok(next);
+        }
         loop {
             let reason = match self.attempt(problem, &point)? {
                 Trial::Better(next) => return Ok(next),
@@ -478,7 +407,13 @@ impl LevenbergMarquardt {
         let decrease = point.cost - cost;
         let is_hidden = self.is_hidden(decrease, point);
         if !is_hidden && (decrease <= 0.0 || decrease.is_nan()) {
-            return Ok(Trial::Rejected(StopReason::Step));
+            // Steps that promise so little and do not keep it only tell of noise or a kink.
+            let is_worthless = step.promised_uncut < WORTHLESS * options.promise_tolerance;
+            return Ok(if is_worthless {
+                Trial::Over(StopReason::Step)
+            } else {
+                Trial::Rejected(StopReason::Step)
+            });
         }
         // Where the trial succeeded but a neighbour of it does not, a shorter step stays on safer ground.
         let Some(next) = self.linearised(problem, &step.x)? else {
@@ -518,7 +453,9 @@ impl LevenbergMarquardt {
     fn converged(&self, point: &Point) -> Option<StopReason> {
         if point.scaled_gradient(&self.options) < self.options.gradient_tolerance {
             Some(StopReason::Gradient)
-        } else if point.promise(&self.options) <= PROMISE_MIN * point.cost {
+        } else if point.promise(&self.options)
+            <= (PROMISE_MIN * point.cost).max(self.options.promise_tolerance)
+        {
             Some(StopReason::Cost)
         } else {
             None
@@ -541,6 +478,34 @@ impl LevenbergMarquardt {
         problem.is_none_or(|p| p.0.goes_on(&progress))
     }
 
+    /// The point that the problem itself proposes, if it lowers the cost.
+    fn proposed<R: Residuals>(
+        &mut self,
+        problem: &mut Problem<Wrapped<'_, R>>,
+        point: &Point,
+    ) -> Result<Option<Point>, Error> {
+        let inner = problem.problem.as_ref();
+        let Some(x) = inner.and_then(|p| p.0.propose(&point.x, &point.linearisation)) else {
+            return Ok(None);
+        };
+        let bounds = self.options.lower.iter().zip(&self.options.upper);
+        let x: Vec<f64> = x
+            .iter()
+            .zip(bounds)
+            .map(|(x, (l, u))| x.clamp(*l, *u))
+            .collect();
+        let residuals = problem.problem("operator_count", |p| p.apply(&x))?;
+        let cost = residuals.map(|r| r.iter().map(|r| r * r).sum::<f64>());
+        let Some(cost) = cost.filter(|cost| *cost < point.cost) else {
+            return Ok(None);
+        };
+        let next = self.linearised(problem, &x)?;
+        if next.is_some() {
+            self.notice(point.cost - cost, point.cost);
+        }
+        Ok(next)
+    }
+
     fn reject(&mut self) {
         self.damping *= self.growth;
         self.growth *= 2.0;
@@ -550,6 +515,11 @@ impl LevenbergMarquardt {
         let gain = decrease / promised.max(f64::MIN_POSITIVE);
         self.damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 3.0);
         self.growth = 2.0;
+        self.notice(decrease, cost);
+    }
+
+    /// Stops when the cost has hardly decreased twice running.
+    fn notice(&mut self, decrease: f64, cost: f64) {
         if decrease < self.options.cost_tolerance * cost {
             self.small_decreases += 1;
         } else {
@@ -586,6 +556,7 @@ mod tests {
             upper: vec![upper; 2],
             gradient_tolerance: 1e-10,
             cost_tolerance: 0.0,
+            promise_tolerance: 0.0,
             step_tolerance: 1e-14,
             iterations_max: 200,
             step_max: 10.0,

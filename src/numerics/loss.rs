@@ -138,6 +138,7 @@ mod tests {
             upper: vec![f64::INFINITY],
             gradient_tolerance: 1e-12,
             cost_tolerance: 0.0,
+            promise_tolerance: 0.0,
             step_tolerance: 1e-14,
             iterations_max: 200,
             step_max: f64::INFINITY,

@@ -14,5 +14,6 @@ pub mod sampling;
 pub mod scalar;
 pub mod scaling;
 pub mod stiff;
+pub mod swarm;
 pub mod variation;
 pub mod whitening;

@@ -87,7 +87,7 @@ fn of_protocol(report: &FitReport, protocol: usize) -> impl Iterator<Item = (usi
 
 /// The label of a line; the trailing spaces make up for the legend's estimate of the text's width.
 fn label(study: &Study, report: &FitReport, variant: usize, cell: usize) -> String {
-    let cell = &study.cells[cell].name;
+    let cell = &study.cells[cell];
     if report.variants.len() > 1 {
         format!("{cell}, {}\u{a0}\u{a0}", study.variants[variant].name)
     } else {
@@ -164,7 +164,7 @@ fn marks(
     let targets = observed.chain(predicted);
     let targets = targets.filter(|(target, _)| target.protocol == protocol);
     let marks = targets.filter_map(|(target, measured)| {
-        let cell = &study.cells[target.cell].name;
+        let cell = &study.cells[target.cell];
         Some(Mark {
             label: format!("{cell}, {what}\u{a0}\u{a0}"),
             colour: colour(target.cell),

@@ -1,6 +1,8 @@
 //! Reports: results become tables, JSON and figures. Nothing is decided here.
 
 mod figures;
+mod inference;
+mod recovery;
 mod result;
 mod summary;
 mod tables;
@@ -11,10 +13,13 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::estimate::FitReport;
+use crate::estimate::Recovery;
+use crate::estimate::RecoveryPlan;
 use crate::estimate::Study;
 use result::RawResult;
 use result::RawVariant;
 
+pub use recovery::recovery_summary;
 pub use summary::Kind;
 pub use summary::summary;
 
@@ -41,6 +46,29 @@ pub fn write(folder: &Path, study: &Study, report: &FitReport) -> Result<(), Rep
         reason,
     };
     let files = files(study, report).map_err(unwritable)?;
+    write_files(folder, &files)
+}
+
+/// Writes the result of a recovery study into `folder`.
+///
+/// # Errors
+/// [`ReportError`] if a file cannot be written.
+pub fn write_recovery(
+    folder: &Path,
+    study: &Study,
+    plan: &RecoveryPlan,
+    recovery: &Recovery,
+) -> Result<(), ReportError> {
+    let json = recovery::recovery_json(study, plan, recovery);
+    let json = json.map_err(|reason| ReportError::Unwritable {
+        path: folder.to_owned(),
+        reason,
+    })?;
+    write_files(folder, &[("recovery.json".to_owned(), json)])
+}
+
+/// All files beside the folder first, then moved into it.
+fn write_files(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), ReportError> {
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -50,16 +78,19 @@ pub fn write(folder: &Path, study: &Study, report: &FitReport) -> Result<(), Rep
         let staging = tempfile::Builder::new()
             .prefix(".sulfit-")
             .tempdir_in(parent)?;
-        for (name, bytes) in &files {
+        for (name, bytes) in files {
             std::fs::write(staging.path().join(name), bytes)?;
         }
         std::fs::create_dir_all(folder)?;
-        for (name, _) in &files {
+        for (name, _) in files {
             std::fs::rename(staging.path().join(name), folder.join(name))?;
         }
         staging.close()
     })();
-    staged.map_err(|error| unwritable(error.to_string()))
+    staged.map_err(|error| ReportError::Unwritable {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// All files of a report: name and bytes.
@@ -95,7 +126,7 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
         for curves in &variant.curves {
             let stem = [
                 study.variants[variant.variant].name.as_str(),
-                study.cells[curves.cell].name.as_str(),
+                study.cells[curves.cell].as_str(),
                 study.protocols[curves.protocol].name.as_str(),
             ]
             .map(file_name)

@@ -2,8 +2,19 @@
 
 use serde::Serialize;
 
+use super::inference;
+use super::inference::RawAveraged;
+use super::inference::RawCandidate;
+use super::inference::RawIdentifiability;
+use super::inference::RawInstrument;
+use super::inference::RawModel;
+use super::inference::RawPosterior;
+use super::inference::RawProfilePoint;
 use crate::estimate::FitReport;
+use crate::estimate::INTERVAL_LEVEL;
+use crate::estimate::IntervalMethod;
 use crate::estimate::Observation;
+use crate::estimate::Profile;
 use crate::estimate::Role;
 use crate::estimate::Scale;
 use crate::estimate::Study;
@@ -25,6 +36,8 @@ pub(super) struct RawResult {
     #[serde(flatten)]
     main: RawVariant,
     variants: Vec<RawVariant>,
+    models: Vec<RawModel>,
+    averaged_predictions: Vec<RawAveraged>,
 }
 
 /// What is told of one variant.
@@ -39,9 +52,16 @@ pub(super) struct RawVariant {
     cost_data: f64,
     cost_coarse_mesh: Option<f64>,
     starts: Vec<RawStart>,
+    polished_costs: Vec<f64>,
     alternatives: Vec<RawAlternative>,
     pub(super) observables: Vec<RawObservable>,
     pub(super) parameters: Vec<RawParameter>,
+    pub(super) identifiability: Option<RawIdentifiability>,
+    pub(super) posterior: Option<RawPosterior>,
+    pub(super) posterior_failure: Option<String>,
+    pub(super) candidates: Vec<RawCandidate>,
+    pub(super) calibrations: Vec<RawInstrument>,
+    pub(super) noise_factors: Vec<RawInstrument>,
     predictions: Vec<RawPrediction>,
     orderings: Vec<RawOrdering>,
 }
@@ -57,6 +77,8 @@ struct RawFailure {
 struct RawStart {
     cost_at_start: Option<f64>,
     cost: Option<f64>,
+    iterations: usize,
+    optimum: Option<usize>,
     stop_reason: String,
 }
 
@@ -64,6 +86,7 @@ struct RawStart {
 struct RawAlternative {
     name: String,
     cost: Option<f64>,
+    cost_first_reading: Option<f64>,
     stop_reason: String,
 }
 
@@ -93,6 +116,17 @@ pub(super) struct RawParameter {
     pub(super) prior: String,
     pub(super) lower: Option<f64>,
     pub(super) upper: Option<f64>,
+    /// Standard deviation with the noise as stated, without regard to the scatter.
+    pub(super) sd_assumed: Option<f64>,
+    pub(super) interval: Option<(f64, f64)>,
+    pub(super) interval_level: f64,
+    pub(super) interval_method: Option<&'static str>,
+    pub(super) verdict: Option<&'static str>,
+    pub(super) verdict_in_words: Option<String>,
+    profile: Option<Vec<RawProfilePoint>>,
+    profile_rise_of_interval: Option<f64>,
+    pub(super) profile_lower_than_optimum: Option<f64>,
+    pub(super) profile_failed_points: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +170,8 @@ impl RawResult {
             assumptions: study.assumptions.clone(),
             main,
             variants: variants.collect(),
+            models: inference::models(study, report),
+            averaged_predictions: inference::averaged(study, report.comparison.as_ref()),
         })
     }
 }
@@ -153,9 +189,19 @@ impl RawVariant {
             cost_data: report.cost_data,
             cost_coarse_mesh: finite(report.cost_coarse),
             starts: starts(report),
+            polished_costs: report.polished.clone(),
             alternatives: alternatives(report),
             observables: observables(study, report),
             parameters: parameters(study, report),
+            identifiability: RawIdentifiability::new(study, report),
+            posterior: match &report.posterior {
+                Some(Ok(posterior)) => Some(RawPosterior::new(study, report, posterior)),
+                _ => None,
+            },
+            posterior_failure: report.posterior.clone().and_then(Result::err),
+            candidates: inference::candidates(study, report),
+            calibrations: inference::calibrations(study, report),
+            noise_factors: inference::noise_factors(study, report),
             predictions: predictions(study, report),
             orderings: orderings(report),
         }
@@ -170,6 +216,8 @@ fn starts(report: &VariantReport) -> Vec<RawStart> {
     let starts = report.starts.iter().map(|start| RawStart {
         cost_at_start: start.cost_at_start,
         cost: finite(start.cost),
+        iterations: start.iterations,
+        optimum: start.optimum,
         stop_reason: start.stop.to_string(),
     });
     starts.collect()
@@ -182,6 +230,7 @@ fn alternatives(report: &VariantReport) -> Vec<RawAlternative> {
         .map(|alternative| RawAlternative {
             name: alternative.name.clone(),
             cost: finite(alternative.cost),
+            cost_first_reading: finite(alternative.cost_first),
             stop_reason: alternative.stop.to_string(),
         });
     alternatives.collect()
@@ -192,6 +241,7 @@ fn observables(study: &Study, report: &VariantReport) -> Vec<RawObservable> {
         let model = finite(observed.model);
         RawObservable {
             used_in_fit: true,
+            z: finite(observed.residual),
             model_sd: observed.model_sd.and_then(finite),
             ..observable(study, &observed.observation, model)
         }
@@ -206,7 +256,7 @@ fn observable(study: &Study, observation: &Observation, model: Option<f64>) -> R
     let z = model.map(|model| observation.noise.residual(model, observation.measured));
     RawObservable {
         id: observation.target.id.clone(),
-        cell: study.cells[observation.target.cell].name.clone(),
+        cell: study.cells[observation.target.cell].clone(),
         measured: observation.measured,
         model,
         sd: observation.noise.sd(observation.measured),
@@ -220,7 +270,7 @@ fn observable(study: &Study, observation: &Observation, model: Option<f64>) -> R
 /// The free quantities, then what they make of the parameters that depend on the catalyst.
 fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
     let variant = &study.variants[report.variant];
-    let table = study.mechanism.parameters();
+    let table = variant.mechanism.parameters();
     let mut rows = Vec::new();
     for estimate in &report.estimates {
         let free = &variant.free[estimate.index];
@@ -228,9 +278,10 @@ fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
             Role::Value(id) => (table.row(*id).unit.clone(), owner(study, variant, *id)),
             Role::Ratio { cell, .. } => (
                 Unit::parse("1").expect("units in the code are known"),
-                study.cells[*cell].name.clone(),
+                study.cells[*cell].clone(),
             ),
         };
+        let profile = report.profiles.get(estimate.index).and_then(Option::as_ref);
         let (sd_scale, factor) = match free.scale() {
             Scale::Ln => ("ln", 1.0),
             Scale::Linear => ("linear", unit.from_si(1.0)),
@@ -244,6 +295,21 @@ fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
             prior: prior_text(free.prior, &unit),
             lower: Some(unit.from_si(free.lower)),
             upper: Some(unit.from_si(free.upper)),
+            sd_assumed: estimate.sd_assumed.and_then(finite).map(|sd| sd * factor),
+            interval: estimate
+                .interval
+                .map(|(lower, upper, _)| (unit.from_si(lower), unit.from_si(upper))),
+            interval_level: INTERVAL_LEVEL,
+            interval_method: estimate.interval.map(|(_, _, method)| match method {
+                IntervalMethod::Laplace => "laplace",
+                IntervalMethod::Profile => "profile",
+            }),
+            verdict: report.knowledge.get(estimate.index).map(|k| k.as_str()),
+            verdict_in_words: Some(inference::in_words(study, report, estimate.index)),
+            profile_rise_of_interval: profile.map(|p| p.level),
+            profile_lower_than_optimum: profile.and_then(Profile::lower_than_optimum),
+            profile_failed_points: profile.map(|p| p.n_failed),
+            profile: inference::profile(report, estimate.index, (free.scale(), unit.from_si(1.0))),
             unit: unit.to_string(),
         });
     }
@@ -268,7 +334,7 @@ fn owner(
     };
     let without: Vec<&str> = (0..study.cells.len())
         .filter(|cell| !has_ratio(*cell))
-        .map(|cell| study.cells[cell].name.as_str())
+        .map(|cell| study.cells[cell].as_str())
         .collect();
     if without.len() == study.cells.len() {
         "shared".to_owned()
@@ -280,7 +346,7 @@ fn owner(
 /// Parameters that a ratio makes different in one cell, with the uncertainty of value and ratio together.
 fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
     let variant = &study.variants[report.variant];
-    let table = study.mechanism.parameters();
+    let table = variant.mechanism.parameters();
     let mut rows = Vec::new();
     for (r, ratio) in variant.free.iter().enumerate() {
         let Role::Ratio { parameters, cell } = &ratio.role else {
@@ -294,13 +360,14 @@ fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
                 .position(|f| f.role == Role::Value(leader));
             let values = study.values(variant, &report.x, *cell, 0);
             let row = table.row(*id);
-            let ln_sd = report.covariance.as_ref().map(|c| {
+            let ln_sd = report.information.as_ref().map(|information| {
+                let c = &information.covariance;
                 let base = value_at.map_or(0.0, |v| c[[v, v]] + 2.0 * c[[v, r]]);
                 (base + c[[r, r]]).max(0.0).sqrt()
             });
             rows.push(RawParameter {
                 name: row.name.clone(),
-                cell: study.cells[*cell].name.clone(),
+                cell: study.cells[*cell].clone(),
                 value: row.unit.from_si(values[id.index()]),
                 unit: row.unit.to_string(),
                 sd: ln_sd.and_then(finite),
@@ -308,6 +375,16 @@ fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
                 prior: format!("derived: {} times '{}'", table.row(leader).name, ratio.name),
                 lower: None,
                 upper: None,
+                sd_assumed: None,
+                interval: None,
+                interval_level: INTERVAL_LEVEL,
+                interval_method: None,
+                verdict: None,
+                verdict_in_words: None,
+                profile: None,
+                profile_rise_of_interval: None,
+                profile_lower_than_optimum: None,
+                profile_failed_points: None,
             });
         }
     }
@@ -322,6 +399,8 @@ fn prior_text(prior: Prior, unit: &Unit) -> String {
                 unit.from_si(median)
             )
         }
+        Prior::Flat { is_ln: true } => "flat in ln".to_owned(),
+        Prior::Flat { is_ln: false } => "flat".to_owned(),
         Prior::Normal { mean, sd } => {
             format!(
                 "normal: mean {}, sd {}",
@@ -336,7 +415,7 @@ fn predictions(study: &Study, report: &VariantReport) -> Vec<RawPrediction> {
     let variant = &study.variants[report.variant];
     let rows = report.predicted.iter().map(|predicted| RawPrediction {
         id: predicted.target.id.clone(),
-        cell: study.cells[predicted.target.cell].name.clone(),
+        cell: study.cells[predicted.target.cell].clone(),
         variant: variant.name.clone(),
         measured: predicted.measured,
         model: predicted.model,

@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use super::inference;
+use super::result::RawParameter;
 use super::result::RawVariant;
 use crate::estimate::FitReport;
+use crate::estimate::NORMAL_95;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
 
@@ -31,6 +34,7 @@ fn write(text: &mut String, study: &Study, report: &FitReport, kind: Kind) -> st
         }
         write_variant(text, study, variant, kind)?;
     }
+    write_models(text, study, report)?;
     writeln!(text)?;
     writeln!(
         text,
@@ -75,23 +79,22 @@ fn write_variant(
                 "  {}; scaled gradient {:.1e}",
                 report.stop, report.scaled_gradient
             )?;
-            let coarse = report
-                .starts
-                .iter()
-                .map(|s| s.cost)
-                .fold(f64::INFINITY, f64::min);
             for alternative in &report.alternatives {
                 writeln!(
                     text,
-                    "  {}: cost {:.2} instead of {coarse:.2}, both fitted on the coarse mesh",
-                    alternative.name, alternative.cost
+                    "  {}: cost {:.2} instead of {:.2}, both fitted on the coarse mesh",
+                    alternative.name, alternative.cost, alternative.cost_first
                 )?;
             }
         }
     }
+    if kind == Kind::Fit {
+        write_starts(text, report)?;
+    }
     write_observables(text, &raw)?;
     if kind == Kind::Fit {
         write_parameters(text, &raw)?;
+        write_information(text, &raw)?;
     }
     write_predictions(text, study, report)?;
     write_verdicts(text, report)
@@ -124,27 +127,231 @@ fn write_parameters(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
     writeln!(text)?;
     writeln!(
         text,
-        "  {:<14} {:<12} {:>11}  {:<24} unit",
-        "parameter", "cell", "value", "68 % interval"
+        "  {:<16} {:<12} {:>9}  {:<22} {:<14} what the data know",
+        "parameter", "cell", "value", "95 % interval", "unit"
     )?;
     for row in &raw.parameters {
-        let interval = match (row.sd, row.sd_scale) {
-            (Some(sd), "ln") => format!(
-                "{} to {}",
-                digits(row.value * (-sd).exp()),
-                digits(row.value * sd.exp())
-            ),
-            (Some(sd), _) => format!("{} to {}", digits(row.value - sd), digits(row.value + sd)),
-            (None, _) => "unknown".to_owned(),
-        };
+        let interval = row.interval.map_or_else(
+            || unstated_interval(row),
+            |(lower, upper)| format!("{} to {}", digits(lower), digits(upper)),
+        );
         writeln!(
             text,
-            "  {:<14} {:<12} {:>11}  {:<24} {}",
+            "  {:<16} {:<12} {:>9}  {:<22} {:<14} {}",
             row.name,
             row.cell,
             digits(row.value),
             interval,
-            row.unit
+            row.unit,
+            row.verdict_in_words
+                .as_deref()
+                .unwrap_or("follows from the two")
+        )?;
+    }
+    Ok(())
+}
+
+/// The interval of a quantity that follows from two free ones, by the curvature.
+fn unstated_interval(row: &RawParameter) -> String {
+    row.sd.map_or_else(
+        || "unknown".to_owned(),
+        |sd| {
+            let end = |side: f64| digits(row.value * (side * NORMAL_95 * sd).exp());
+            format!("{} to {}", end(-1.0), end(1.0))
+        },
+    )
+}
+
+/// The waterfall: every start, the lowest cost first.
+fn write_starts(text: &mut String, report: &VariantReport) -> std::fmt::Result {
+    const TOLD: usize = 12;
+    if report.starts.len() < 2 {
+        return Ok(());
+    }
+    writeln!(text)?;
+    writeln!(
+        text,
+        "  start  cost at start       cost  iterations  optimum  ended because"
+    )?;
+    for (i, start) in report.starts.iter().take(TOLD).enumerate() {
+        let optimum = start
+            .optimum
+            .map_or_else(|| "-".to_owned(), |o| (o + 1).to_string());
+        writeln!(
+            text,
+            "  {:>5}  {:>13} {:>10} {:>11}  {optimum:>7}  {}",
+            i + 1,
+            start
+                .cost_at_start
+                .map_or_else(|| "failed".to_owned(), digits),
+            digits(start.cost),
+            start.iterations,
+            start.stop
+        )?;
+    }
+    if report.starts.len() > TOLD {
+        writeln!(
+            text,
+            "  {} more starts in result.json",
+            report.starts.len() - TOLD
+        )?;
+    }
+    Ok(())
+}
+
+/// What the data say, beyond single quantities.
+fn write_information(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    const TOLD: usize = 6;
+    if let Some(known) = &raw.identifiability {
+        writeln!(text)?;
+        writeln!(
+            text,
+            "  {} data inform {} of {} directions ({:.1} effective parameters); noise of the data times {:.2}",
+            known.informative_data,
+            known.informed_directions,
+            known.eigenvalues.len(),
+            known.effective_parameters,
+            known.inflation.sqrt()
+        )?;
+        let strongest: Vec<String> = known
+            .correlations
+            .iter()
+            .take(TOLD)
+            .map(|c| format!("{} and {} ({:+.2})", c.a, c.b, c.correlation))
+            .collect();
+        if !strongest.is_empty() {
+            writeln!(text, "  strongest correlations: {}", strongest.join(", "))?;
+        }
+    }
+    for (what, rows) in [
+        ("solved inside", &raw.calibrations),
+        ("estimated noise, times the stated", &raw.noise_factors),
+    ] {
+        for row in rows {
+            let sd = row
+                .sd
+                .map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
+            writeln!(
+                text,
+                "  {what}: {} = {}{sd} {}",
+                row.name,
+                digits(row.value),
+                row.unit
+            )?;
+        }
+    }
+    if let Some(posterior) = &raw.posterior {
+        let number = |x: Option<f64>| x.map_or_else(|| "too few draws".to_owned(), digits);
+        writeln!(
+            text,
+            "  posterior: {} draws, largest R-hat {}, smallest effective number {}, {} divergences",
+            posterior.draws,
+            number(posterior.r_hat_max),
+            number(posterior.ess_min),
+            posterior.divergences
+        )?;
+    }
+    write_troubles(text, raw)?;
+    write_candidates(text, raw)
+}
+
+/// What a posterior or a profile could not do.
+fn write_troubles(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    if let Some(reason) = &raw.posterior_failure {
+        writeln!(text, "  no posterior: {reason}")?;
+    }
+    for row in &raw.parameters {
+        if let Some(rise) = row.profile_lower_than_optimum {
+            writeln!(
+                text,
+                "  profile of {}: the cost falls by {:.2} below the optimum; a search with more starts may find it",
+                row.name, -rise
+            )?;
+        }
+        if let Some(n) = row.profile_failed_points.filter(|n| *n > 0) {
+            writeln!(
+                text,
+                "  profile of {}: {n} points could not be fitted",
+                row.name
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Which measurement would help most.
+fn write_candidates(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    const TOLD: usize = 3;
+    if raw.candidates.is_empty() {
+        return Ok(());
+    }
+    writeln!(text)?;
+    writeln!(
+        text,
+        "  measurements that would help, the most informative first"
+    )?;
+    for candidate in &raw.candidates {
+        let Some(nats) = candidate.information_nats else {
+            writeln!(text, "  {}: could not be simulated", candidate.name)?;
+            continue;
+        };
+        let gains = candidate.interval_ratios.iter().take(TOLD);
+        let gains: Vec<String> = gains
+            .map(|(name, ratio)| format!("{name} -{:.0} %", 100.0 * (1.0 - ratio)))
+            .collect();
+        writeln!(
+            text,
+            "  {:<44} {nats:>5.2} nats; intervals: {}",
+            candidate.name,
+            gains.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+/// The variants beside each other.
+fn write_models(text: &mut String, study: &Study, report: &FitReport) -> std::fmt::Result {
+    if report.comparison.is_none() {
+        return Ok(());
+    }
+    writeln!(text)?;
+    writeln!(
+        text,
+        "variants, equal prior odds; weights in brackets for priors half and twice as wide"
+    )?;
+    writeln!(
+        text,
+        "  {:<16} {:>13} {:>9} {:>8}",
+        "variant", "log evidence", "loo", "weight"
+    )?;
+    for model in inference::models(study, report) {
+        let number = |x: Option<f64>| x.map_or_else(|| "unknown".to_owned(), |x| format!("{x:.2}"));
+        let others = model.weight_by_prior_width.iter();
+        let others: Vec<String> = others
+            .filter(|(factor, _)| (*factor - 1.0).abs() > 1e-9)
+            .map(|(_, weight)| format!("{weight:.3}"))
+            .collect();
+        writeln!(
+            text,
+            "  {:<16} {:>13} {:>9} {:>8}  ({})",
+            model.name,
+            number(model.log_evidence),
+            number(model.loo),
+            model.weight.map_or_else(String::new, |w| format!("{w:.3}")),
+            others.join(", ")
+        )?;
+    }
+    for row in inference::averaged(study, report.comparison.as_ref()) {
+        writeln!(
+            text,
+            "  {:<22} averaged {} ± {} within ± {} between variants, measured {} {} (blind: {})",
+            row.id,
+            digits(row.mean),
+            digits(row.sd_within),
+            digits(row.sd_between),
+            digits(row.measured),
+            row.unit,
+            row.blind
         )?;
     }
     Ok(())

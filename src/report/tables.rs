@@ -83,6 +83,9 @@ pub(super) fn parameters_csv(variants: &[(&str, &[RawParameter])]) -> PolarsResu
         texts("prior", rows().map(|(_, r)| &r.prior)),
         numbers("lower", rows().map(|(_, r)| r.lower)),
         numbers("upper", rows().map(|(_, r)| r.upper)),
+        numbers("interval_lower", rows().map(|(_, r)| Some(r.interval?.0))),
+        numbers("interval_upper", rows().map(|(_, r)| Some(r.interval?.1))),
+        texts("verdict", rows().map(|(_, r)| r.verdict.unwrap_or(""))),
     ])
 }
 

@@ -31,12 +31,37 @@ const JUMP_MIN: usize = 2;
 /// The loaded solid must hold this many times what a jump takes from it when the jump is chosen; a frozen jump at
 /// neighbouring parameters then finds enough.
 const RESERVE: f64 = 1.5;
+/// A frozen jump may be this many times as long as the one that would be chosen there.
+const LONGER_MAX: f64 = 1.25;
+/// A frozen plan may have this many jumps more than would be chosen.
+const MORE_JUMPS_MAX: f64 = 2.0;
 
 /// Where a run of cycles jumps: after which cycle, over how many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JumpPlan {
     /// Cycle after which it jumps, and number of cycles skipped; in order.
     pub jumps: Vec<(usize, usize)>,
+    /// The number of cycles that the run itself would have skipped there; in order.
+    pub own_lengths: Vec<usize>,
+}
+
+impl JumpPlan {
+    /// Whether jumps that were chosen elsewhere suit the run that took them: hardly longer than its own, and hardly
+    /// more of them.
+    pub fn suits(&self) -> bool {
+        let pairs = || {
+            self.jumps
+                .iter()
+                .map(|(_, length)| *length)
+                .zip(&self.own_lengths)
+        };
+        let is_bold =
+            |(length, own): (usize, &usize)| length as f64 > LONGER_MAX * *own as f64 + 1.0;
+        let own_count: f64 = pairs()
+            .map(|(length, own)| length as f64 / (*own).max(1) as f64)
+            .sum();
+        !pairs().any(is_bold) && self.jumps.len() as f64 <= own_count + MORE_JUMPS_MAX
+    }
 }
 
 /// How jumps are chosen.
@@ -126,12 +151,11 @@ impl<S: Sensitive> Simulation<'_, S> {
                 continue;
             }
             let trend = self.trend(cycle, &start, &sinks);
+            let own = self.jump_length(cycles, &trend, before_last.is_none(), &sinks);
             let length = match jumping {
                 Jumping::Never => 0,
                 Jumping::Frozen(plan) => planned(plan, cycle),
-                Jumping::Adaptive => {
-                    self.jump_length(cycles, &trend, before_last.is_none(), &sinks)
-                }
+                Jumping::Adaptive => own,
             };
             let reserve = match jumping {
                 Jumping::Adaptive => RESERVE,
@@ -140,6 +164,7 @@ impl<S: Sensitive> Simulation<'_, S> {
             let pair = (&trend, before_last.as_ref());
             if length > 0 && self.jump((length, reserve), &start, pair, &sinks) {
                 log.plan.jumps.push((cycle, length));
+                log.plan.own_lengths.push(own);
                 cycle += length;
                 before_last = Some(trend);
                 is_settling = true;

@@ -43,7 +43,7 @@ pub enum StepOutcome<S = f64> {
     /// Nothing that is kept.
     Done,
     /// Cycles.
-    Cycles(CycleLog<S>),
+    Cycles(Box<CycleLog<S>>),
     /// One recorded segment.
     Segment(Trajectory<S>),
     /// The ramps of a sweep, one per vertex.
@@ -120,7 +120,10 @@ fn run_step<S: Sensitive>(
             cell.condition(simulation.state_mut());
             Ok(StepOutcome::Done)
         }
-        Step::Cycle(cycles) => simulation.cycle(cycles, jumping).map(StepOutcome::Cycles),
+        Step::Cycle(cycles) => {
+            let log = simulation.cycle(cycles, jumping)?;
+            Ok(StepOutcome::Cycles(Box::new(log)))
+        }
         Step::Galvanostatic {
             c_rate,
             limit_v,

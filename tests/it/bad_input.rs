@@ -23,7 +23,7 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "seed = 20240318",
         put: "sead = 20240318",
-        says: ":{line}: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`",
+        says: ":{line}: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`, `search`, `polished`, `loss`",
     },
     Case {
         file: EXPERIMENT,
@@ -77,13 +77,13 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "parameters = [\"kdes\", \"k1\",",
         put: "parameters = [\"kdez\", \"k1\",",
-        says: ": free.parameters: found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'",
+        says: ": free.parameters, variant 'dead_mgs': found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'",
     },
     Case {
         file: EXPERIMENT,
         find: "protocol = \"voltammetry\"",
         put: "protocol = \"voltametry\"",
-        says: ".protocol: found 'voltametry', expected one of cycle_life, deposition,",
+        says: ".protocol: found 'voltametry', expected one of cycle_life, cycled_impedance, deposition,",
     },
     Case {
         file: EXPERIMENT,
@@ -150,6 +150,72 @@ const CASES: &[Case] = &[
         find: "id,cell,",
         put: "key,cell,",
         says: ": column 'id': found nothing, expected a column of that name",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "compared = [\"kl\"]",
+        put: "compared = [\"kx\"]",
+        says: ": variant 'shuttle'.compared: found 'kx', expected the name of a free quantity of the variant",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "prior = { median = 2e-9, sd_ln = 2.3 }",
+        put: "prior = { median = 2e-9, sd_ln = 1.0 }",
+        says: ": variant 'shuttle'.parameter.kl.prior: found a standard deviation of 1, expected 2.3 like 'kd', as compared constants need equally wide priors",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "compared = [\"kl\"]",
+        put: "compared = [\"kl\"]\nmechanism = \"../models/absent.toml\"",
+        says: "absent.toml: cannot be read: No such file or directory (os error 2); check the path",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "prior = { median = 0.35, sd_ln = 1.0 }",
+        put: "prior = { median = 0.35, sd_ln = 1.0, flat = \"ln\" }",
+        says: ": ratio 'kdes CNT/STAR'.prior: found flat beside other keys, expected flat alone: it says that nothing is believed",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "reading = [\n  { sd = 0.008, of",
+        put: "reading = [\n  { sd = 0.008, relative_sd = 0.1, of",
+        says: ": candidate 'voltammogram at 0.02 mV/s, both cells'.reading 1: found both or neither of sd and relative_sd, expected one of them: how exactly it would be measured",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "starts = 2\n",
+        put: "starts = 2\npolished = 0\n",
+        says: ": fit.polished: found 0, expected at least 1",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "starts = 2\n",
+        put: "starts = 2\nsearch = { swarm = { rounds = 0 } }\n",
+        says: ": fit.search.swarm.rounds: found 0, expected at least 1",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "starts = 2\n",
+        put: "starts = 2\nloss = { huber = { from_sd = -1.0 } }\n",
+        says: ": fit.loss.from_sd: found -1, expected a positive number",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "[[alternative]]",
+        put: "[[noise]]\nname = \"n\"\nobservables = [[\"rate_1C\", \"STAR@LCNC-S\"], [\"rate_1C\", \"STAR@LCNC-S\"]]\n\n[[alternative]]",
+        says: ": noise 'n'.observables: found 'rate_1C' of 'STAR@LCNC-S' twice, expected every observable in one group only",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "[[alternative]]",
+        put: "[[calibration]]\nname = \"c\"\nadds = { offset = { sd = 0.01 } }\nobservables = [[\"rate_1C\", \"STAR@LCNC-S\"]]\n\n[[alternative]]",
+        says: ": calibration 'c'.observables: found 'rate_1C', whose uncertainty is not absolute, expected observables with an absolute uncertainty, so that an offset is linear",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "[[alternative]]",
+        put: "[[calibration]]\nname = \"c\"\nadds = { ohmic_drop = { sd_ohm_m2 = 0.01 } }\nobservables = [[\"cv_first_oxidation\", \"CNT-S\"]]\n\n[[alternative]]",
+        says: ": calibration 'c'.observables: found 'cv_first_oxidation', which is no voltage under an imposed current, expected activation voltages: a cut-off or an imposed voltage would feel the drop itself",
     },
 ];
 

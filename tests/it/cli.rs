@@ -38,6 +38,7 @@ fn fit_small(folder: &Path, threads: &str) -> Output {
 fn help_is_as_documented() {
     insta::assert_snapshot!("help", stdout(&sulfit(&["--help"])));
     insta::assert_snapshot!("help_fit", stdout(&sulfit(&["fit", "--help"])));
+    insta::assert_snapshot!("help_recover", stdout(&sulfit(&["recover", "--help"])));
 }
 
 #[test]
@@ -48,12 +49,74 @@ fn check_tells_what_an_experiment_holds() {
 }
 
 #[test]
+fn what_the_readme_shows_of_experiments_is_accepted() {
+    let readme = std::fs::read_to_string(project("README.md")).unwrap();
+    let block = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let (fit_keys, tables) = block
+        .strip_prefix("[fit] ")
+        .unwrap()
+        .split_once("\n\n")
+        .unwrap();
+    let (tables, variant) = tables.split_at(tables.find("[[variant]]").unwrap());
+    // A robust loss and instruments' offsets exclude each other, as the line says; compared constants need a prior.
+    let fit_keys: Vec<&str> = fit_keys
+        .lines()
+        .skip(1)
+        .filter(|l| !l.starts_with("loss"))
+        .collect();
+    let variant =
+        format!("{variant}\n[variant.parameter.kl]\nprior = {{ median = 2e-9, sd_ln = 2.3 }}\n");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["models", "datasets/guan_2024_star_lcnc", "experiments"] {
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        for file in std::fs::read_dir(project(name)).unwrap() {
+            let file = file.unwrap().path();
+            if file.is_file() {
+                std::fs::copy(
+                    &file,
+                    folder.path().join(name).join(file.file_name().unwrap()),
+                )
+                .unwrap();
+            }
+        }
+    }
+    let models = folder.path().join("models");
+    std::fs::copy(models.join("mg_s_tandem.toml"), models.join("another.toml")).unwrap();
+    let path = folder.path().join("experiments/star_lcnc.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("[fit]\n", &format!("[fit]\n{}\n", fit_keys.join("\n")));
+    std::fs::write(&path, format!("{text}\n{tables}\n{variant}")).unwrap();
+    let output = sulfit(&["check", path.to_str().unwrap()]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        stdout(&output).contains("another (23 free)"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
 fn wrong_arguments_exit_with_two() {
     for arguments in [
         &["fit"][..],
         &["fit", "absent.toml"],
         &["nonsense"],
         &["fit", "x", "--threads", "0"],
+        &["fit", SMALL, "--posterior", "0"],
+        &["recover", SMALL],
+        &["recover", SMALL, "--cells", "3", "--variant", "absent"],
+        &["recover", SMALL, "--cells", "3", "--widening", "-1"],
     ] {
         assert_eq!(sulfit(arguments).status.code(), Some(2), "{arguments:?}");
     }
@@ -77,6 +140,7 @@ fn small_fit_writes_its_report_and_the_same_bytes_on_any_number_of_threads() {
         .unwrap()
         .map(|e| e.unwrap().path())
         .collect();
+    names.retain(|name| name.is_file());
     names.sort();
     for path in &names {
         let other = two.join(path.file_name().unwrap());
@@ -95,59 +159,92 @@ fn small_fit_writes_its_report_and_the_same_bytes_on_any_number_of_threads() {
     }
 }
 
+/// Fails where one of these keys is absent or null.
+fn has_keys(value: &serde_json::Value, what: &str, keys: &str) {
+    for key in keys.split_whitespace() {
+        assert!(!value[key].is_null(), "{what} has no '{key}'");
+    }
+}
+
 /// The keys of `result.json` that other programs rely on.
 fn check_contract(folder: &Path) {
-    let result: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(folder.join("result.json")).unwrap())
-            .unwrap();
-    for key in [
-        "version",
-        "experiment",
-        "seed",
-        "converged",
-        "stop_reason",
-        "evaluations",
-        "failed_solves",
-        "cost",
-        "observables",
-        "parameters",
-        "predictions",
-        "variant",
-        "variants",
-    ] {
-        assert!(!result[key].is_null(), "result.json has no '{key}'");
-    }
+    let text = std::fs::read_to_string(folder.join("result.json")).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    has_keys(
+        &result,
+        "result.json",
+        "version experiment seed converged stop_reason evaluations failed_solves cost observables parameters \
+         predictions variant variants starts identifiability models",
+    );
     assert_eq!(result["converged"], true);
-    let blind: Vec<&str> = result["predictions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|p| p["blind"].as_str().unwrap())
-        .collect();
+    let predictions = result["predictions"].as_array().unwrap().iter();
+    let blind: Vec<&str> = predictions.map(|p| p["blind"].as_str().unwrap()).collect();
     assert_eq!(blind, ["yes"]);
-    for key in [
-        "id",
-        "cell",
-        "measured",
-        "model",
-        "sd",
-        "z",
-        "unit",
-        "used_in_fit",
-    ] {
-        assert!(
-            !result["observables"][0][key].is_null(),
-            "an observable has no '{key}'"
-        );
-    }
-    for key in [
-        "name", "cell", "value", "unit", "sd", "sd_scale", "prior", "lower", "upper",
-    ] {
-        assert!(
-            !result["parameters"][0][key].is_null(),
-            "a parameter has no '{key}'"
-        );
-    }
+    let observable = &result["observables"][0];
+    has_keys(
+        observable,
+        "an observable",
+        "id cell measured model sd z unit used_in_fit",
+    );
+    has_keys(
+        &result["parameters"][0],
+        "a parameter",
+        "name cell value unit sd sd_assumed sd_scale prior lower upper interval interval_level interval_method \
+         verdict verdict_in_words",
+    );
+    has_keys(
+        &result["identifiability"],
+        "identifiability",
+        "eigenvalues directions correlations inflation",
+    );
+    has_keys(
+        &result["models"][0],
+        "a model",
+        "name log_evidence loo predictions",
+    );
+    has_keys(
+        &result["starts"][0],
+        "a start",
+        "cost stop_reason iterations optimum",
+    );
+}
+
+#[test]
+fn profiles_posterior_and_recovery_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let place = out.to_str().unwrap();
+    let arguments = [
+        "fit",
+        SMALL,
+        "--profiles",
+        "--posterior",
+        "40",
+        "--out",
+        place,
+    ];
+    let output = sulfit(&arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = std::fs::read_to_string(out.join("result.json")).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(result["posterior"]["draws"], 40);
+    assert_eq!(result["parameters"][0]["interval_method"], "profile");
+    assert!(result["parameters"][0]["profile"].as_array().unwrap().len() > 3);
+    assert!(stdout(&output).contains("posterior: 40 draws"));
+    let output = sulfit(&["recover", SMALL, "--cells", "3", "--out", place]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(stdout(&output).contains("only: 3 synthetic cells fitted"));
+    assert!(out.join("recovery.json").exists());
 }
 
 #[test]

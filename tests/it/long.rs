@@ -133,7 +133,7 @@ fn mesh_of_the_fit_is_converged() {
     let finer = values(&study);
     for (observation, (here, there)) in study.observations.iter().zip(fine.iter().zip(&finer)) {
         let off = here / there - 1.0;
-        let cell = &study.cells[observation.target.cell].name;
+        let cell = &study.cells[observation.target.cell];
         println!("{} of {cell}: {:.3} %", observation.target.id, 100.0 * off);
         assert!(
             off.abs() < 5e-3,

@@ -8,11 +8,13 @@
 
 mod bad_input;
 mod cli;
+mod estimation;
 mod long;
 mod mechanism;
 mod physics;
 mod recovery;
 mod reference;
+mod robustness;
 mod sensitivity;
 mod strd;
 mod support;

@@ -1,6 +1,9 @@
 //! Known parameters are found again from synthetic data, inside their intervals.
 
 use sulfit::config::read_study;
+use sulfit::estimate::Effort;
+use sulfit::estimate::FitReport;
+use sulfit::estimate::Forgetful;
 use sulfit::estimate::Observation;
 use sulfit::estimate::Prediction;
 use sulfit::estimate::Study;
@@ -31,14 +34,18 @@ fn synthetic() -> Study {
     study
 }
 
+fn fitted(study: &Study) -> FitReport {
+    fit(study, &Effort::default(), &Silent, &Forgetful)
+}
+
 #[test]
 fn known_parameters_lie_in_their_intervals() {
     let study = synthetic();
-    let report = fit(&study, &Silent);
+    let report = fitted(&study);
     let variant = &report.variants[0];
     assert!(variant.stop.is_converged(), "{}", variant.stop);
     assert_eq!(report.failed, 0);
-    let table = study.mechanism.parameters();
+    let table = study.variants[0].mechanism.parameters();
     for (free, estimate) in study.variants[0].free.iter().zip(&variant.estimates) {
         let truth = table.row(table.find(&free.name).unwrap()).value;
         let scale = free.scale();
@@ -67,6 +74,6 @@ fn prediction_does_not_touch_the_fit() {
             ..prediction.clone()
         };
     }
-    let (here, there) = (fit(&study, &Silent), fit(&changed, &Silent));
+    let (here, there) = (fitted(&study), fitted(&changed));
     assert_eq!(here.variants[0].x, there.variants[0].x);
 }

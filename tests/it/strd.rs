@@ -185,6 +185,7 @@ impl Problem {
             upper: vec![f64::INFINITY; n],
             gradient_tolerance: 0.0,
             cost_tolerance: 0.0,
+            promise_tolerance: 0.0,
             step_tolerance: 1e-13,
             iterations_max: ITERATIONS_MAX,
             step_max: 1.0,

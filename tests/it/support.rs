@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use sulfit::config::read_mechanism;
+use sulfit::estimate::Archive;
 use sulfit::estimate::Monitor;
 use sulfit::estimate::Status;
 use sulfit::mechanism::Mechanism;
@@ -69,5 +71,33 @@ pub(crate) fn cycles(c_rate: f64, count: usize) -> Cycles {
         time_factor: 1.15,
         may_jump: true,
         is_recorded: true,
+    }
+}
+
+/// An archive in memory.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<BTreeMap<String, Vec<Vec<f64>>>>);
+
+impl Memory {
+    /// Number of tables.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl Archive for Memory {
+    fn recall(&self, name: &str) -> Option<Vec<Vec<f64>>> {
+        self.0.lock().unwrap().get(name).cloned()
+    }
+    fn keep(&self, name: &str, rows: &[Vec<f64>]) {
+        let mut tables = self.0.lock().unwrap();
+        tables.insert(name.to_owned(), rows.to_vec());
+    }
+    fn append(&self, name: &str, row: &[f64]) {
+        let mut tables = self.0.lock().unwrap();
+        tables
+            .entry(name.to_owned())
+            .or_default()
+            .push(row.to_vec());
     }
 }

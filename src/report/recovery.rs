@@ -1,0 +1,192 @@
+//! The result of a recovery study: a table for people, JSON for programs.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use statrs::distribution::Beta;
+use statrs::distribution::ContinuousCDF;
+
+use crate::estimate::Knowledge;
+use crate::estimate::Recovery;
+use crate::estimate::RecoveryPlan;
+use crate::estimate::Study;
+
+/// `recovery.json`.
+#[derive(Serialize)]
+struct RawRecovery {
+    version: &'static str,
+    experiment: String,
+    variant: String,
+    kind: &'static str,
+    seed: u64,
+    widening: f64,
+    interval_level: f64,
+    cells: usize,
+    fitted: usize,
+    truths_redrawn: usize,
+    unfitted: Vec<RawUnfitted>,
+    interrupted: bool,
+    evaluations: usize,
+    failed_solves: usize,
+    parameters: Vec<RawRecovered>,
+}
+
+#[derive(Serialize)]
+struct RawUnfitted {
+    reason: String,
+    cells: usize,
+}
+
+#[derive(Serialize)]
+struct RawRecovered {
+    name: String,
+    verdict: Option<&'static str>,
+    coverage: Option<f64>,
+    /// Where the true coverage lies with 95 % probability, by Clopper and Pearson.
+    coverage_interval: Option<(f64, f64)>,
+    bias_in_sd: Option<f64>,
+    rms_error_in_sd: Option<f64>,
+}
+
+impl RawRecovery {
+    fn new(study: &Study, plan: &RecoveryPlan, recovery: &Recovery) -> Self {
+        let free = &study.variants[plan.variant].free;
+        let finite = |x: f64| x.is_finite().then_some(x);
+        let parameters = recovery.parameters.iter().map(|recovered| RawRecovered {
+            name: free[recovered.index].name.clone(),
+            verdict: recovered.knowledge.map(Knowledge::as_str),
+            coverage: finite(recovered.n_covered as f64 / recovery.n_cells as f64),
+            coverage_interval: clopper_pearson(recovered.n_covered, recovery.n_cells),
+            bias_in_sd: finite(recovered.bias),
+            rms_error_in_sd: finite(recovered.spread),
+        });
+        let unfitted = recovery.unfitted.iter().map(|(reason, cells)| RawUnfitted {
+            reason: reason.clone(),
+            cells: *cells,
+        });
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            experiment: study.name.clone(),
+            variant: study.variants[plan.variant].name.clone(),
+            kind: "synthetic",
+            seed: plan.seed,
+            widening: plan.widening,
+            interval_level: crate::estimate::INTERVAL_LEVEL,
+            cells: plan.cells,
+            fitted: recovery.n_cells,
+            truths_redrawn: recovery.n_redrawn,
+            unfitted: unfitted.collect(),
+            interrupted: recovery.is_interrupted,
+            evaluations: recovery.evaluations,
+            failed_solves: recovery.failed,
+            parameters: parameters.collect(),
+        }
+    }
+}
+
+pub(super) fn recovery_json(
+    study: &Study,
+    plan: &RecoveryPlan,
+    recovery: &Recovery,
+) -> Result<Vec<u8>, String> {
+    let raw = RawRecovery::new(study, plan, recovery);
+    let mut json = serde_json::to_vec_pretty(&raw).map_err(|error| error.to_string())?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// The table that people read.
+pub fn recovery_summary(study: &Study, plan: &RecoveryPlan, recovery: &Recovery) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_summary(&mut text, &RawRecovery::new(study, plan, recovery));
+    text
+}
+
+fn write_summary(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
+    writeln!(
+        text,
+        "{}, {}: {} synthetic cells fitted",
+        raw.experiment, raw.variant, raw.fitted
+    )?;
+    writeln!(
+        text,
+        "truths drawn from the posterior of the real data, {} times as wide; the fits use that as their prior",
+        raw.widening
+    )?;
+    writeln!(text)?;
+    writeln!(
+        text,
+        "  {:<16} {:>8} {:>14} {:>7} {:>7}  known from the real data",
+        "parameter", "coverage", "(95 %)", "bias", "rms"
+    )?;
+    for row in &raw.parameters {
+        let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+        let coverage = row.coverage.map_or_else(String::new, percent);
+        let range = row
+            .coverage_interval
+            .map_or_else(String::new, |(lower, upper)| {
+                format!("{:.1} to {:.1}", 100.0 * lower, 100.0 * upper)
+            });
+        let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:+.2}"));
+        writeln!(
+            text,
+            "  {:<16} {coverage:>8} {range:>14} {:>7} {:>7}  {}",
+            row.name,
+            number(row.bias_in_sd),
+            number(row.rms_error_in_sd),
+            row.verdict.unwrap_or("")
+        )?;
+    }
+    writeln!(text)?;
+    writeln!(
+        text,
+        "bias and rms error in standard deviations of the fits"
+    )?;
+    writeln!(
+        text,
+        "{} parameter points simulated, {} failed simulations, {} truths redrawn",
+        raw.evaluations, raw.failed_solves, raw.truths_redrawn
+    )?;
+    for unfitted in &raw.unfitted {
+        writeln!(
+            text,
+            "{} cells not counted: {}",
+            unfitted.cells, unfitted.reason
+        )?;
+    }
+    if raw.interrupted {
+        writeln!(text, "interrupted: the same command goes on from here")?;
+    }
+    Ok(())
+}
+
+/// The interval of 95 % of a probability of which `hits` of `all` were seen.
+fn clopper_pearson(hits: usize, all: usize) -> Option<(f64, f64)> {
+    let (k, n) = (hits as f64, all as f64);
+    let quantile = |a: f64, b: f64, p: f64| Some(Beta::new(a, b).ok()?.inverse_cdf(p));
+    let lower = if hits == 0 {
+        0.0
+    } else {
+        quantile(k, n - k + 1.0, 0.025)?
+    };
+    let upper = if hits == all {
+        1.0
+    } else {
+        quantile(k + 1.0, n - k, 0.975)?
+    };
+    (all > 0).then_some((lower, upper))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_of_a_share_is_that_of_the_tables() {
+        let (lower, upper) = clopper_pearson(19, 20).unwrap();
+        assert!((lower - 0.7513).abs() < 1e-4, "{lower}");
+        assert!((upper - 0.9987).abs() < 1e-4, "{upper}");
+        assert_eq!(clopper_pearson(0, 0), None);
+    }
+}
