@@ -92,9 +92,15 @@ impl Monitor for Terminal {
         }
         let left = self.time_left();
         let left = left.map_or_else(String::new, |left| format!("at most {left} left, "));
+        // Cells of a recovery study have no cost in common.
+        let cost = if status.cost.is_finite() {
+            format!("cost {:.3}, ", status.cost)
+        } else {
+            String::new()
+        };
         self.bar.set_message(format!(
-            "{left}cost {:.3}, {} evaluations, {} failed",
-            status.cost, status.evaluations, status.failed
+            "{left}{cost}{} evaluations, {} failed",
+            status.evaluations, status.failed
         ));
     }
 

@@ -83,7 +83,6 @@ pub(super) fn posterior(
         lower: options.lower,
         upper: options.upper,
     };
-
     let per_chain = n_draws.div_ceil(CHAINS);
     let sampling = SamplingOptions {
         n_chains: CHAINS,

@@ -108,14 +108,14 @@ pub fn recover(
     let counters = Counters::default();
     let task = new_task(study, plan.variant, &counters, (monitor, archive));
     let searched = search(&task);
-    let start = (&searched.optima.first()?[..], "coarse mesh");
+    let (task, best, _) = with_estimated_noise(&task, searched.optima.first()?);
+    let start = (&best[..], "coarse mesh");
     let options = Options {
         promise_tolerance: SETTLED_PROMISE,
         ..task.options()
     };
     let solution = task.descend(study.coarse, start, &options);
     let information = task.information(&solution)?;
-    let (task, _, _) = with_estimated_noise(&task, &solution.x);
     let sds = task.belief.standard_deviations();
     let knowledge = Knowledge::judge(&information, &sds, &[]);
     let wide = information
