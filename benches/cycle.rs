@@ -21,6 +21,7 @@ use sulfit::numerics::scalar::Scalar;
 use sulfit::numerics::scalar::Sensitive;
 use sulfit::numerics::scalar::constants;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Recording;
 use sulfit::simulate::Simulation;
 use sulfit::units::mah_per_g;
 
@@ -36,7 +37,7 @@ fn cycle<S: Sensitive>(cell: &Cell<S>, accuracy: Accuracy, rested: &[f64]) -> (S
     let limit_s = 1.15 * 7200.0;
     let mut capacity = |current: S, limit_v: f64| {
         let segment = simulation
-            .galvanostatic(current, Some(limit_v), limit_s, false)
+            .galvanostatic(current, Some(limit_v), limit_s, Recording::Nothing)
             .expect("a solvable half cycle");
         simulation.specific_charge(current, segment.duration_s) * mah_per_g(1.0)
     };

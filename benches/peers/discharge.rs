@@ -14,6 +14,7 @@ use sulfit::numerics::stiff::End;
 use sulfit::numerics::stiff::Work;
 use sulfit::record::Record;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Recording;
 use sulfit::simulate::Simulation;
 
 use crate::Solver;
@@ -41,9 +42,9 @@ pub(crate) fn discharge<S: Sensitive>(
     case: &Case,
     values: &[S],
     mut accuracy: Accuracy,
-    is_recorded: bool,
+    recording: Recording<'_>,
 ) -> Option<Discharge<S>> {
-    if !is_recorded {
+    if recording == Recording::Nothing {
         accuracy.relative *= RECORDED_TIGHTER;
         accuracy.absolute_factor *= RECORDED_TIGHTER;
     }
@@ -51,7 +52,7 @@ pub(crate) fn discharge<S: Sensitive>(
     let mut simulation = Simulation::new(&cell, accuracy, constants(&case.start));
     let current = S::constant(case.current_a_m2);
     let segment = simulation
-        .galvanostatic(current, Some(case.limit_v), case.duration_s, is_recorded)
+        .galvanostatic(current, Some(case.limit_v), case.duration_s, recording)
         .ok()?;
     Some(Discharge {
         end_s: (segment.end == End::Event).then_some(segment.duration_s)?,
@@ -89,8 +90,8 @@ pub(crate) enum Wanted {
 /// Runs and tells the discharge of a case.
 pub(crate) fn timed(case: &Case, solver: Solver, wanted: Wanted) -> Result<Value, Box<dyn Error>> {
     let (seconds, last) = repeated(solver.repeat, || {
-        let is_recorded = wanted != Wanted::End;
-        discharge(case, &case.values, solver.accuracy(), is_recorded)
+        let recording = Recording::steps_if(wanted != Wanted::End);
+        discharge(case, &case.values, solver.accuracy(), recording)
     })?;
     let mut told = told(&seconds, &last);
     if wanted == Wanted::Curve {
@@ -104,7 +105,12 @@ pub(crate) fn timed(case: &Case, solver: Solver, wanted: Wanted) -> Result<Value
 pub(crate) fn timed_with_derivatives(case: &Case, solver: Solver) -> Result<Value, Box<dyn Error>> {
     let x = std::array::from_fn::<_, { FREE.len() }, _>(|i| Varied::variable(0.0, i));
     let (seconds, last) = repeated(solver.repeat, || {
-        discharge(case, &case.values_at(&x), solver.accuracy(), true)
+        discharge(
+            case,
+            &case.values_at(&x),
+            solver.accuracy(),
+            Recording::Steps,
+        )
     })?;
     let mut told = told(&seconds, &last);
     told["end_s_by_ln_parameter"] = json!(last.end_s.eps);

@@ -26,6 +26,7 @@ use sulfit::numerics::scalar::Sensitive;
 use sulfit::numerics::scalar::values;
 use sulfit::numerics::scaling::Scaling;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Recording;
 
 use crate::Solver;
 use crate::case::Case;
@@ -85,7 +86,9 @@ struct Level<'a> {
 
 impl Level<'_> {
     fn residuals<S: Sensitive>(&self, x: &[S]) -> Option<Vec<S>> {
-        let Some(run) = discharge(self.case, &self.case.values_at(x), self.accuracy, true) else {
+        let recording = Recording::At(&self.data.time_s);
+        let Some(run) = discharge(self.case, &self.case.values_at(x), self.accuracy, recording)
+        else {
             self.count.failures.set(self.count.failures.get() + 1);
             return None;
         };

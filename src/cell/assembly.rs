@@ -166,6 +166,28 @@ impl Physics<f64> {
     }
 }
 
+impl Physics<Lanes> {
+    /// The terminal voltages (V) at many states, one row of `states` after the other, several at a time.
+    pub(super) fn voltages(&self, layout: &Layout, states: &[f64], current: Lanes) -> Vec<f64> {
+        let n = layout.n_states;
+        assert_eq!(states.len() % n, 0, "whole rows of states");
+        let mut voltages = Vec::with_capacity(states.len() / n);
+        let mut y = vec![Lanes::constant(1.0); n];
+        for group in states.chunks(n * N_LANES) {
+            let rows = group.chunks_exact(n);
+            let n_rows = rows.len();
+            for (lane, row) in rows.enumerate() {
+                for (y, state) in y.iter_mut().zip(row) {
+                    y.0[lane] = *state;
+                }
+            }
+            let together = self.voltage(layout, &y, current);
+            voltages.extend_from_slice(&together.0[..n_rows]);
+        }
+        voltages
+    }
+}
+
 /// Fewer volumes than these are evaluated one by one, which is faster.
 const GROUP_MIN: usize = 3;
 

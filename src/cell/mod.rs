@@ -27,6 +27,7 @@ use crate::mechanism::Mechanism;
 use crate::numerics::blocks::BlockMatrix;
 use crate::numerics::lanes::Lanes;
 use crate::numerics::scalar::Dual;
+use crate::numerics::scalar::Scalar;
 use crate::numerics::scalar::Sensitive;
 use crate::numerics::scalar::constants;
 use crate::numerics::scalar::values;
@@ -150,6 +151,15 @@ impl<S: Sensitive> Cell<S> {
     /// Terminal voltage (V) without derivatives.
     pub fn plain_voltage_v(&self, y: &[f64], current_a_m2: f64) -> f64 {
         self.plain.voltage(&self.layout, y, current_a_m2)
+    }
+
+    /// Terminal voltages (V) without derivatives at many states, one row of `states` after the other.
+    ///
+    /// # Panics
+    /// If `states` does not hold whole rows.
+    pub fn plain_voltages_v(&self, states: &[f64], current_a_m2: f64) -> Vec<f64> {
+        self.lanes
+            .voltages(&self.layout, states, Lanes::constant(current_a_m2))
     }
 
     /// Terminal voltage (V) at a state and a current density (A m⁻²).

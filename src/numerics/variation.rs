@@ -58,22 +58,30 @@ pub struct VariedStep<'a, S: Sensitive> {
 }
 
 impl<S: Sensitive> VariedStep<'_, S> {
-    /// The time (s) at a share of the step, 0 to 1, and the unknowns there.
-    pub fn at(&self, share: f64) -> Option<(S, Vec<S>)> {
-        if let (Some(arrival), true) = (self.arrival, share >= 1.0) {
+    /// Start and end of the step (s).
+    pub fn range_s(&self) -> (f64, f64) {
+        (self.view.from_s, self.view.to_s)
+    }
+
+    /// Whether the integration ends with this step.
+    pub fn is_last(&self) -> bool {
+        self.view.end.is_some()
+    }
+
+    /// A time (s) inside the step and the unknowns there; at the end of the integration with what its motion adds.
+    pub fn at(&self, time_s: f64) -> Option<(S, Vec<S>)> {
+        if let (Some(arrival), true) = (self.arrival, time_s >= self.view.to_s) {
             return Some(arrival.clone());
         }
-        let time_s = self.view.from_s + share * (self.view.to_s - self.view.from_s);
         let y = self.variation.join(&self.view.at(time_s)?, time_s);
         Some((S::constant(time_s), y))
     }
 
     /// The same for one unknown, which is cheaper than all.
-    pub fn one_at(&self, share: f64, index: usize) -> Option<(S, S)> {
-        if let (Some((time_s, y)), true) = (self.arrival, share >= 1.0) {
+    pub fn one_at(&self, time_s: f64, index: usize) -> Option<(S, S)> {
+        if let (Some((time_s, y)), true) = (self.arrival, time_s >= self.view.to_s) {
             return Some((*time_s, y[index]));
         }
-        let time_s = self.view.from_s + share * (self.view.to_s - self.view.from_s);
         let value = self.view.at(time_s)?[index];
         let y = self
             .variation
@@ -465,7 +473,10 @@ mod tests {
             let start = [Dual::variable(y0, 1); 2];
             let run = |system: &Decay, duration: Dual<2>| {
                 let mut middle = Vec::new();
-                let mut observe = |step: &VariedStep<'_, Dual<2>>| middle.extend(step.at(0.5));
+                let mut observe = |step: &VariedStep<'_, Dual<2>>| {
+                    let (from_s, to_s) = step.range_s();
+                    middle.extend(step.at(0.5 * (from_s + to_s)));
+                };
                 let arrival = integrate_varied(system, &start, duration, &tolerances, &mut observe);
                 (arrival.unwrap(), middle)
             };

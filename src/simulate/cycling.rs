@@ -5,6 +5,7 @@
 //! geometrically, and takes the active element from the loaded solid of the charged cathode. SPEC section 9, with
 //! smaller jumps: its rule is off by more than 0.3 % where the shuttle fades the cell.
 
+use super::Recording;
 use super::Segment;
 use super::Simulation;
 use super::SimulationFailure;
@@ -182,7 +183,8 @@ impl<S: Sensitive> Simulation<'_, S> {
         let longest_s = cycles.time_factor * 3600.0 / cycles.c_rate;
         let is_recorded = cycles.is_recorded && cycle == 1;
         let mut half = |current: S, limit_v: f64| -> Result<(S, Segment<S>), SimulationFailure> {
-            let segment = self.galvanostatic(current, Some(limit_v), longest_s, is_recorded)?;
+            let recording = Recording::steps_if(is_recorded);
+            let segment = self.galvanostatic(current, Some(limit_v), longest_s, recording)?;
             let charge = self.specific_charge(current, segment.duration_s);
             Ok((charge * mah_per_g(1.0), segment))
         };

@@ -4,6 +4,9 @@ use crate::cell::Cell;
 use crate::numerics::blocks::BlockMatrix;
 use crate::numerics::blocks::BlockShape;
 use crate::numerics::scalar::Sensitive;
+use crate::numerics::scalar::Slopes;
+use crate::numerics::scalar::constants;
+use crate::numerics::scalar::values;
 use crate::numerics::stiff::StiffSystem;
 use crate::numerics::variation::VariedSystem;
 
@@ -58,8 +61,33 @@ impl<'c, S: Sensitive> DrivenCell<'c, S> {
                 let voltage = self.cell.terminal_voltage_v(y, current_a_m2);
                 (voltage, current_a_m2)
             }
-            Drive::Voltage { .. } => (self.imposed_v(time_s), y[self.cell.layout().n_states]),
+            Drive::Voltage { .. } => (self.imposed_v(time_s), self.current(y)),
         }
+    }
+
+    /// Current density at a state of the integrator.
+    pub(super) fn current(&self, y: &[S]) -> S {
+        match self.drive {
+            Drive::Current { current_a_m2, .. } => current_a_m2,
+            Drive::Voltage { .. } => y[self.cell.layout().n_states],
+        }
+    }
+
+    /// The current that is imposed, if one is and nothing carries derivatives.
+    pub(super) fn plain_current(&self) -> Option<f64> {
+        match self.drive {
+            Drive::Current { current_a_m2, .. } if S::Slopes::COUNT == 0 => {
+                Some(current_a_m2.value())
+            }
+            _ => None,
+        }
+    }
+
+    /// Voltages at states of the cell, one row after the other, under the imposed current without derivatives.
+    pub(super) fn voltages_v(&self, states: &[S]) -> Vec<S> {
+        let current_a_m2 = self.plain_current().unwrap_or(f64::NAN);
+        let voltages = self.cell.plain_voltages_v(&values(states), current_a_m2);
+        constants(&voltages)
     }
 
     /// Which unknown is the current, if a voltage is imposed.

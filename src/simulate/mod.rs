@@ -6,6 +6,7 @@
 mod cycling;
 mod drive;
 mod impedance;
+mod recorder;
 mod run;
 
 use ndarray::Array2;
@@ -27,13 +28,12 @@ pub use cycling::JumpPlan;
 pub use cycling::Jumping;
 use drive::Drive;
 use drive::DrivenCell;
+use recorder::Recorder;
 pub use run::Mesh;
 pub use run::Outcome;
 pub use run::StepOutcome;
 pub use run::run;
 
-/// Points that a recorded segment keeps of each step of the integrator, its end included.
-const POINTS_PER_STEP: usize = 4;
 /// Recorded segments are integrated this much tighter: voltages are read from them.
 const RECORDED_TIGHTER: f64 = 0.1;
 /// Segments under an imposed voltage are integrated this much tighter: places of peaks are read from them, and the
@@ -73,6 +73,29 @@ pub struct SimulationFailure {
     pub reason: String,
     /// The parameter values that led there (SI, table order).
     pub parameters: Vec<f64>,
+}
+
+/// Which points of a segment are kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Recording<'t> {
+    /// None.
+    Nothing,
+    /// A few of each step of the integrator.
+    Steps,
+    /// Those at these times (s), ascending, counted from the start of the segment, as far as it lasts; and a few of
+    /// its last step, so that its end can be continued.
+    At(&'t [f64]),
+}
+
+impl Recording<'_> {
+    /// Every step, or nothing.
+    pub fn steps_if(is_recorded: bool) -> Self {
+        if is_recorded {
+            Self::Steps
+        } else {
+            Self::Nothing
+        }
+    }
 }
 
 /// What a segment left behind.
@@ -161,7 +184,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
             current_a_m2: S::constant(0.0),
             limit_v: None,
         };
-        self.segment("rest", drive, S::constant(duration_s), false)
+        self.segment("rest", drive, S::constant(duration_s), Recording::Nothing)
             .map(|_| ())
     }
 
@@ -174,7 +197,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
         current_a_m2: S,
         limit_v: Option<f64>,
         duration_s: f64,
-        is_recorded: bool,
+        recording: Recording<'_>,
     ) -> Result<Segment<S>, SimulationFailure> {
         let is_discharge = current_a_m2.value() > 0.0;
         let during = if is_discharge { "discharge" } else { "charge" };
@@ -186,6 +209,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
             let voltage = self.cell.terminal_voltage_v(&self.state, current_a_m2);
             let beyond = voltage.value() - limit_v;
             if (is_discharge && beyond <= 0.0) || (!is_discharge && beyond >= 0.0) {
+                let is_recorded = recording != Recording::Nothing;
                 let record = is_recorded.then(|| self.point(drive));
                 return Ok(Segment {
                     end: End::Event,
@@ -194,7 +218,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
                 });
             }
         }
-        self.segment(during, drive, S::constant(duration_s), is_recorded)
+        self.segment(during, drive, S::constant(duration_s), recording)
     }
 
     /// A voltage ramp at a rate (V s⁻¹, positive), recorded.
@@ -213,7 +237,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
             rate_v_s,
         };
         let duration_s = (-from_v + to_v) / rate_v_s;
-        let segment = self.segment("voltage sweep", drive, duration_s, true)?;
+        let segment = self.segment("voltage sweep", drive, duration_s, Recording::Steps)?;
         Ok(segment.record.unwrap_or_else(|| self.point(drive)))
     }
 
@@ -231,7 +255,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
             rate_v_s: 0.0,
         };
         let duration_s = S::constant(duration_s);
-        let segment = self.segment("potentiostatic hold", drive, duration_s, true)?;
+        let segment = self.segment("potentiostatic hold", drive, duration_s, Recording::Steps)?;
         Ok(segment.record.unwrap_or_else(|| self.point(drive)))
     }
 
@@ -243,10 +267,9 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
     /// The present state as a record of one point.
     fn point(&self, drive: Drive<S>) -> Trajectory<S> {
         let system = DrivenCell::new(self.cell, drive);
-        let mut recorder = Recorder::new(self.cell.layout().n_states, true);
-        let start = self.start(drive);
-        recorder.push(&system, S::constant(0.0), &start);
-        recorder.finish()
+        let mut recorder = Recorder::new(Recording::Steps, self.cell.layout().n_states, true);
+        recorder.push(&system, S::constant(0.0), &self.start(drive));
+        recorder.finish(&system)
     }
 
     /// The unknowns of the integrator: the state, and the current if the voltage is imposed.
@@ -263,8 +286,9 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
         during: &str,
         drive: Drive<S>,
         duration_s: S,
-        is_recorded: bool,
+        recording: Recording<'_>,
     ) -> Result<Segment<S>, SimulationFailure> {
+        let is_recorded = recording != Recording::Nothing;
         let n = self.cell.layout().n_states;
         let system = DrivenCell::new(self.cell, drive);
         let start = self.start(drive);
@@ -276,9 +300,9 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
             tolerances.tighten(RECORDED_TIGHTER);
         }
         let keeps_states = S::Slopes::COUNT == 0 || drive.is_hold();
-        let mut recorder = is_recorded.then(|| Recorder::new(n, keeps_states));
+        let mut recorder = is_recorded.then(|| Recorder::new(recording, n, keeps_states));
         if let Some(recorder) = &mut recorder {
-            recorder.push(&system, S::constant(0.0), &start);
+            recorder.begin(&system, &start);
         }
         let mut observe = |step: &VariedStep<'_, S>| {
             if let Some(recorder) = &mut recorder {
@@ -306,55 +330,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
         Ok(Segment {
             end,
             duration_s: time_s,
-            record: recorder.map(Recorder::finish),
+            record: recorder.map(|recorder| recorder.finish(&system)),
         })
-    }
-}
-
-/// Collects points of a segment.
-struct Recorder<S> {
-    record: Record<S>,
-    states: Vec<S>,
-    n_states: usize,
-    keeps_states: bool,
-}
-
-impl<S: Sensitive> Recorder<S> {
-    fn new(n_states: usize, keeps_states: bool) -> Self {
-        Self {
-            record: Record::default(),
-            states: Vec::new(),
-            n_states,
-            keeps_states,
-        }
-    }
-
-    fn push(&mut self, system: &DrivenCell<'_, S>, time_s: S, y: &[S]) {
-        let (voltage, current) = system.terminal(time_s, y);
-        self.record.push(time_s, voltage, current);
-        if self.keeps_states {
-            self.states.extend_from_slice(&y[..self.n_states]);
-        }
-    }
-
-    fn step(&mut self, system: &DrivenCell<'_, S>, step: &VariedStep<'_, S>) {
-        for i in 1..=POINTS_PER_STEP {
-            let share = i as f64 / POINTS_PER_STEP as f64;
-            if let (false, Some(index)) = (self.keeps_states, system.current_index()) {
-                if let Some((time_s, current)) = step.one_at(share, index) {
-                    self.record.push(time_s, system.imposed_v(time_s), current);
-                }
-            } else if let Some((time_s, y)) = step.at(share) {
-                self.push(system, time_s, &y);
-            }
-        }
-    }
-
-    fn finish(self) -> Trajectory<S> {
-        let shape = (self.states.len() / self.n_states, self.n_states);
-        Trajectory {
-            states: Array2::from_shape_vec(shape, self.states).expect("whole rows of states"),
-            record: self.record,
-        }
     }
 }

@@ -4,6 +4,7 @@ use super::Accuracy;
 use super::CycleLog;
 use super::JumpPlan;
 use super::Jumping;
+use super::Recording;
 use super::Simulation;
 use super::SimulationFailure;
 use super::Trajectory;
@@ -130,7 +131,8 @@ fn run_step<S: Sensitive>(
             duration_s,
         } => {
             let current = simulation.cell().one_c_a_m2() * *c_rate;
-            let segment = simulation.galvanostatic(current, *limit_v, *duration_s, true)?;
+            let segment =
+                simulation.galvanostatic(current, *limit_v, *duration_s, Recording::Steps)?;
             Ok(segment
                 .record
                 .map_or(StepOutcome::Done, StepOutcome::Segment))

@@ -9,6 +9,7 @@ use sulfit::config::parse_mechanism;
 use sulfit::mechanism::Mechanism;
 use sulfit::numerics::blocks::BlockMatrix;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Recording;
 use sulfit::simulate::Simulation;
 
 use crate::support::project;
@@ -34,11 +35,11 @@ fn works(mechanism: &Arc<Mechanism>) -> f64 {
     let current = 0.5 * cell.one_c_a_m2();
     // Early on no solid is exhausted, where |n| would have a kink.
     simulation
-        .galvanostatic(current, None, 400.0, false)
+        .galvanostatic(current, None, 400.0, Recording::Nothing)
         .unwrap();
     let y = simulation.state().to_vec();
     let discharge = simulation
-        .galvanostatic(current, Some(0.4), 8280.0, false)
+        .galvanostatic(current, Some(0.4), 8280.0, Recording::Nothing)
         .unwrap();
     let n = y.len();
     let mut jacobian = BlockMatrix::filled(&cell.layout().shape, 0.0);
@@ -65,7 +66,7 @@ fn works(mechanism: &Arc<Mechanism>) -> f64 {
         }
     }
     simulation
-        .galvanostatic(-current, Some(2.1), 8280.0, false)
+        .galvanostatic(-current, Some(2.1), 8280.0, Recording::Nothing)
         .unwrap();
     let after = cell.inventory(simulation.state())["S"];
     assert!((after / sulfur - 1.0).abs() < 1e-9);

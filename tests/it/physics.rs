@@ -17,6 +17,7 @@ use sulfit::numerics::stiff::StiffSystem;
 use sulfit::numerics::stiff::Tolerances;
 use sulfit::numerics::stiff::integrate;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Recording;
 use sulfit::simulate::Simulation;
 use sulfit::units::FARADAY_C_PER_MOL;
 
@@ -120,7 +121,7 @@ proptest! {
         for _ in 0..3 {
             for (current, limit_v) in [(current, 0.4), (-current, 2.1)] {
                 let longest_s = 1.15 * 3600.0 / c_rate;
-                let half = simulation.galvanostatic(current, Some(limit_v), longest_s, false);
+                let half = simulation.galvanostatic(current, Some(limit_v), longest_s, Recording::Nothing);
                 prop_assume!(half.is_ok());
                 let passed = current * half.unwrap().duration_s;
                 charge += passed;
@@ -363,7 +364,7 @@ fn capacity_converges_with_the_mesh() {
         simulation.rest(REST_S).unwrap();
         let current = 2.0 * cell.one_c_a_m2();
         simulation
-            .galvanostatic(current, Some(0.4), 2070.0, false)
+            .galvanostatic(current, Some(0.4), 2070.0, Recording::Nothing)
             .unwrap()
             .duration_s
     };

@@ -10,6 +10,7 @@ use sulfit::observe::transference_number;
 use sulfit::record::Record;
 use sulfit::simulate::Accuracy;
 use sulfit::simulate::Outcome;
+use sulfit::simulate::Recording;
 use sulfit::simulate::Simulation;
 use sulfit::simulate::StepOutcome;
 
@@ -76,7 +77,7 @@ fn check_galvanostatic(name: &str) {
         let current = number("I_A_m2");
         let limit = number(if current > 0.0 { "v_lo" } else { "v_hi" });
         let ran = simulation
-            .galvanostatic(current, Some(limit), number("t_max"), true)
+            .galvanostatic(current, Some(limit), number("t_max"), Recording::Steps)
             .unwrap();
         let error = ran.duration_s / number("t_end") - 1.0;
         assert!(
