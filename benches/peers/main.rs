@@ -5,6 +5,7 @@
 mod case;
 mod discharge;
 mod fit;
+mod residuals;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use sulfit::simulate::Accuracy;
+use sulfit::simulate::Mesh;
 
 use case::Case;
 use discharge::Wanted;
@@ -55,6 +57,17 @@ enum Task {
         /// Carries the derivatives by kdes, k3, k4 and vmax.
         #[arg(long)]
         derivatives: bool,
+    },
+    /// Computes all residuals of the shipped experiment.
+    Residuals {
+        /// Volumes of the separator.
+        #[arg(long)]
+        n_separator: usize,
+        /// Volumes of the cathode.
+        #[arg(long)]
+        n_cathode: usize,
+        #[command(flatten)]
+        solver: Solver,
     },
     /// Fits kdes, k3, k4 and vmax to a voltage curve.
     Fit {
@@ -117,6 +130,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             } else {
                 discharge::timed(&case, solver, wanted)?
             }
+        }
+        Some(Task::Residuals {
+            n_separator,
+            n_cathode: n_electrode,
+            solver,
+        }) => {
+            let mesh = Mesh {
+                n_separator,
+                n_electrode,
+            };
+            residuals::timed(mesh, solver)?
         }
         Some(Task::Fit {
             case,

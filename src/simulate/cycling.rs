@@ -1,9 +1,9 @@
 //! Many cycles: all of them, or with jumps over runs of similar ones.
 //!
-//! A jump extrapolates what accumulates (films on the anode, solids cut off for good) by the second-order
-//! Adams–Bashforth rule in the number of cycles, lets the barrier of the anode film and the dry fraction decay
-//! geometrically, and takes the active element from the loaded solid of the charged cathode. SPEC section 9, with
-//! smaller jumps: its rule is off by more than 0.3 % where the shuttle fades the cell.
+//! A jump extrapolates what accumulates (films on the anode, solids cut off for good) through the last measured cycles,
+//! lets the barrier of the anode film and the dry fraction decay geometrically, and takes the active element from the
+//! loaded solid of the charged cathode. SPEC section 9, with another extrapolation and with a bound on its error: its
+//! rule is off by more than 0.3 % where the shuttle fades the cell.
 
 use super::Recording;
 use super::Segment;
@@ -21,19 +21,19 @@ use crate::units::mah_per_g;
 const FULL_AT_START: usize = 12;
 /// Cycles simulated in full at the end.
 const FULL_AT_END: usize = 3;
-/// Longest first jump: its slope is known from one cycle only.
-const FIRST_JUMP_MAX: usize = 6;
-/// Longest jump.
-const JUMP_MAX: usize = 28;
+/// Measured cycles that a jump extrapolates from.
+const TRENDS: usize = 3;
 /// Largest share of the available active element that a jump may take.
-const LOSS_MAX: f64 = 0.035;
+const LOSS_MAX: f64 = 0.1;
+/// Largest error that a jump may be in danger of, as a share of the available active element.
+const ERROR_MAX: f64 = 3e-4;
 /// Shortest jump that is worth its settling cycle.
 const JUMP_MIN: usize = 2;
 /// The loaded solid must hold this many times what a jump takes from it when the jump is chosen; a frozen jump at
 /// neighbouring parameters then finds enough.
 const RESERVE: f64 = 1.5;
 /// A frozen jump may be this many times as long as the one that would be chosen there.
-const LONGER_MAX: f64 = 1.25;
+const LONGER_MAX: f64 = 1.5;
 /// A frozen plan may have this many jumps more than would be chosen.
 const MORE_JUMPS_MAX: f64 = 2.0;
 
@@ -137,7 +137,7 @@ impl<S: Sensitive> Simulation<'_, S> {
             plan: JumpPlan::default(),
         };
         let sinks = self.sinks();
-        let mut before_last: Option<Trend<S>> = None;
+        let mut trends: Vec<Trend<S>> = Vec::new();
         let mut is_settling = false;
         let mut cycle = 0;
         while cycle < cycles.count {
@@ -151,8 +151,9 @@ impl<S: Sensitive> Simulation<'_, S> {
             if std::mem::take(&mut is_settling) {
                 continue;
             }
-            let trend = self.trend(cycle, &start, &sinks);
-            let own = self.jump_length(cycles, &trend, before_last.is_none(), &sinks);
+            trends.push(self.trend(cycle, &start, &sinks));
+            let known = &trends[trends.len().saturating_sub(TRENDS)..];
+            let own = self.jump_length(cycles, known, &sinks);
             let length = match jumping {
                 Jumping::Never => 0,
                 Jumping::Frozen(plan) => planned(plan, cycle),
@@ -162,12 +163,10 @@ impl<S: Sensitive> Simulation<'_, S> {
                 Jumping::Adaptive => RESERVE,
                 Jumping::Never | Jumping::Frozen(_) => 1.0,
             };
-            let pair = (&trend, before_last.as_ref());
-            if length > 0 && self.jump((length, reserve), &start, pair, &sinks) {
+            if length > 0 && self.jump((length, reserve), &start, known, &sinks) {
                 log.plan.jumps.push((cycle, length));
                 log.plan.own_lengths.push(own);
                 cycle += length;
-                before_last = Some(trend);
                 is_settling = true;
             }
         }
@@ -234,37 +233,43 @@ impl<S: Sensitive> Simulation<'_, S> {
     }
 
     /// How many cycles may be jumped over; decided by values alone.
-    fn jump_length(
-        &self,
-        cycles: &Cycles,
-        trend: &Trend<S>,
-        is_first: bool,
-        sinks: &[Sink<S>],
-    ) -> usize {
-        let remaining = cycles.count.saturating_sub(FULL_AT_END + trend.cycle);
-        if !cycles.may_jump || trend.cycle < FULL_AT_START || remaining < JUMP_MIN {
+    ///
+    /// As many as lose no more than their share of the active element, and as the last measured cycles and all but the
+    /// earliest of them agree on: what their extrapolations differ by is the error of the shorter one.
+    fn jump_length(&self, cycles: &Cycles, trends: &[Trend<S>], sinks: &[Sink<S>]) -> usize {
+        let Some(last) = trends.last() else {
+            return 0;
+        };
+        let remaining = cycles.count.saturating_sub(FULL_AT_END + last.cycle);
+        if !cycles.may_jump || last.cycle < FULL_AT_START || remaining < JUMP_MIN {
             return 0;
         }
-        let lost = |amounts: &mut dyn Iterator<Item = S>| -> f64 {
-            let parts = amounts.zip(sinks);
-            parts
-                .map(|(amount, sink)| amount.value() * sink.active_per_area.value())
-                .sum()
-        };
-        let per_cycle = lost(&mut trend.per_cycle.iter().copied()).abs();
-        let gone = lost(&mut sinks.iter().map(|sink| self.state[sink.index]));
+        let gone: f64 = sinks
+            .iter()
+            .map(|sink| self.state[sink.index].value() * sink.active_per_area.value())
+            .sum();
         let element = &self.cell.mechanism().fresh().active_element;
         let inventory = self.cell.inventory(&self.state);
-        let all = inventory.get(element).map_or(0.0, |all| all.value());
-        let longest = if is_first { FIRST_JUMP_MAX } else { JUMP_MAX };
-        let by_loss = LOSS_MAX * (all - gone) / per_cycle.max(f64::MIN_POSITIVE);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the value is clamped to a small positive range first"
-        )]
-        let by_loss = by_loss.clamp(0.0, JUMP_MAX as f64) as usize;
-        let length = longest.min(by_loss).min(remaining);
+        let available = inventory.get(element).map_or(0.0, |all| all.value()) - gone;
+        // No farther ahead than the known cycles reach back.
+        let longest = last.cycle - trends[0].cycle;
+        let shorter = &trends[trends.len().min(2) - 1..];
+        let lost = |trends: &[Trend<S>], cycle: usize| -> f64 {
+            let per_sink = sinks.iter().enumerate().map(|(i, sink)| {
+                let amount = Extrapolation::new(trends, i).amount(cycle).value();
+                amount * sink.active_per_area.value()
+            });
+            per_sink.sum()
+        };
+        let (mut all, mut error) = (0.0, 0.0);
+        let is_safe = |length: &usize| {
+            let cycle = last.cycle + length;
+            let amount = lost(trends, cycle);
+            all += amount;
+            error += amount - lost(shorter, cycle);
+            all <= LOSS_MAX * available && error.abs() <= ERROR_MAX * available
+        };
+        let length = (1..=longest.min(remaining)).take_while(is_safe).count();
         if length < JUMP_MIN { 0 } else { length }
     }
 
@@ -273,16 +278,18 @@ impl<S: Sensitive> Simulation<'_, S> {
         &mut self,
         (length, reserve): (usize, f64),
         start: &[S],
-        (trend, earlier): (&Trend<S>, Option<&Trend<S>>),
+        trends: &[Trend<S>],
         sinks: &[Sink<S>],
     ) -> bool {
         let n = length as f64;
-        let growth = trend.per_cycle.iter().enumerate().map(|(i, slope)| {
-            let bend = earlier.map_or(S::constant(0.0), |earlier| {
-                let distance = (trend.cycle - earlier.cycle) as f64;
-                (*slope - earlier.per_cycle[i]) * (n * (n + 1.0) / (2.0 * distance))
-            });
-            (*slope * n + bend).at_least(0.0)
+        let end = trends.last().map_or(0, |trend| trend.cycle);
+        let growth = (0..sinks.len()).map(|sink| {
+            let extrapolation = Extrapolation::new(trends, sink);
+            let mut sum = S::constant(0.0);
+            for cycle in end + 1..=end + length {
+                sum += extrapolation.amount(cycle);
+            }
+            sum
         });
         let growth: Vec<S> = growth.collect();
         let mut taken = S::constant(0.0);
@@ -345,6 +352,52 @@ impl<S: Sensitive> Simulation<'_, S> {
             self.state[wetted] = -left + 1.0;
         }
     }
+}
+
+/// What a sink takes per cycle, continued from measured cycles: the polynomial through the logarithms of the amounts,
+/// or through the amounts themselves where one is not positive.
+struct Extrapolation<S> {
+    points: Vec<(f64, S)>,
+    is_logarithmic: bool,
+}
+
+impl<S: Sensitive> Extrapolation<S> {
+    fn new(trends: &[Trend<S>], sink: usize) -> Self {
+        let points = trends.iter().map(|t| (t.cycle as f64, t.per_cycle[sink]));
+        let mut points: Vec<(f64, S)> = points.collect();
+        let is_logarithmic = points.iter().all(|(_, amount)| amount.value() > 0.0);
+        if is_logarithmic {
+            for (_, amount) in &mut points {
+                *amount = amount.ln();
+            }
+        }
+        Self {
+            points,
+            is_logarithmic,
+        }
+    }
+
+    fn amount(&self, cycle: usize) -> S {
+        let value = polynomial(&self.points, cycle as f64);
+        if self.is_logarithmic {
+            value.exp()
+        } else {
+            value.at_least(0.0)
+        }
+    }
+}
+
+/// The polynomial through a few points, after Lagrange.
+fn polynomial<S: Sensitive>(points: &[(f64, S)], x: f64) -> S {
+    let mut sum = S::constant(0.0);
+    for (i, (own, y)) in points.iter().enumerate() {
+        let others = points.iter().enumerate().filter(|(j, _)| *j != i);
+        let weight: f64 = others
+            .map(|(_, (other, _))| (x - other) / (own - other))
+            .product();
+        sum += *y * weight;
+    }
+    sum
 }
 
 fn planned(plan: &JumpPlan, cycle: usize) -> usize {
