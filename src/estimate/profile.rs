@@ -124,7 +124,8 @@ pub(super) fn profiles(task: &Task<'_>, origin: &Origin<'_>) -> Vec<Option<Profi
         .collect()
 }
 
-fn level(information: &Information) -> f64 {
+/// Rise of the cost that bounds an interval of 95 %.
+pub(super) fn level(information: &Information) -> f64 {
     // The inflation belongs to the scatter of the data; applied to the whole rise it is on the safe side.
     NORMAL_95 * NORMAL_95 * information.inflation
 }

@@ -3,7 +3,11 @@
 //!
 //! The truths are drawn from the very prior that the fits use, so that intervals which mean what they say hold the
 //! truth as often as their level tells (Cook, Gelman & Rubin, J. Comput. Graph. Stat. 15 (2006) 675). That prior is
-//! the Laplace posterior of the real data, widened.
+//! the Laplace posterior of the real data, widened as if these were so many times less exact: nowhere wider than the
+//! prior of the experiment.
+//!
+//! Two intervals are judged: that of the curvature, and that of the profile. Whether a profile's interval holds the
+//! truth takes one fit of the other quantities with this one held there, not the whole profile.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering as Memory;
@@ -25,15 +29,22 @@ use super::fit::SETTLED_PROMISE;
 use super::fit::new_task;
 use super::knowledge::Knowledge;
 use super::noise::with_estimated_noise;
+use super::objective::Objective;
 use super::profile::NORMAL_95;
+use super::profile::level;
 use super::search::search;
 use super::study::Noise;
 use super::study::Study;
 use super::task::Quiet;
 use super::task::Task;
 use super::task::targets;
+use super::uncertainty::weakened;
+use crate::numerics::least_squares::Linearisation;
 use crate::numerics::least_squares::Options;
+use crate::numerics::least_squares::Progress;
+use crate::numerics::least_squares::Residuals;
 use crate::numerics::least_squares::StopReason;
+use crate::numerics::least_squares::minimise;
 
 /// Truths that are tried for one cell before it is given up.
 const DRAWS_MAX: usize = 50;
@@ -41,6 +52,10 @@ const DRAWS_MAX: usize = 50;
 const PROMISE_TOLERANCE: f64 = 0.02;
 /// First damping: the start is the centre of a prior that is narrow already.
 const DAMPING_AT_PRIOR: f64 = 1e-2;
+/// Iterations for the other quantities with one held at the truth.
+const HELD_ITERATIONS_MAX: usize = 10;
+/// A fit that ended this much above the lowest cost missed the minimum.
+const MISSED: f64 = 0.5;
 
 /// What a recovery study shall do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +66,7 @@ pub struct RecoveryPlan {
     pub cells: usize,
     /// Seed of truths and noise.
     pub seed: u64,
-    /// Factor on the standard deviations of the Laplace posterior from which truths are drawn.
+    /// Factor on the noise of the real data in the Laplace posterior from which truths are drawn.
     pub widening: f64,
 }
 
@@ -66,8 +81,10 @@ pub struct Recovered {
     pub bias: f64,
     /// Root mean square of the same; 1 if the standard deviations are right.
     pub spread: f64,
-    /// Cells whose 95 % interval holds the truth.
+    /// Cells whose 95 % interval by curvature holds the truth.
     pub n_covered: usize,
+    /// Cells whose 95 % interval by profile holds the truth, and how many were asked: only what the real data identify.
+    pub by_profile: Option<(usize, usize)>,
 }
 
 /// The result of a recovery study.
@@ -79,6 +96,8 @@ pub struct Recovery {
     pub n_cells: usize,
     /// Drawn truths that could not be simulated or lay outside the bounds, and were drawn again.
     pub n_redrawn: usize,
+    /// Cells whose fit ended above a minimum that the truth led to.
+    pub n_missed: usize,
     /// Cells without a fit: why, and how many.
     pub unfitted: Vec<(String, usize)>,
     /// Parameter points simulated.
@@ -94,6 +113,11 @@ struct Trial {
     truth: Vec<f64>,
     estimate: Vec<f64>,
     sds: Vec<f64>,
+    /// By quantity, the lowest cost with it held at the truth, above what bounds the profile's interval; not a number
+    /// where nobody asked.
+    excess: Vec<f64>,
+    /// By how much the lowest cost that was found lies below that of the fit.
+    missed: f64,
     stop: StopReason,
     n_redrawn: usize,
 }
@@ -118,12 +142,14 @@ pub fn recover(
     let information = task.information(&solution)?;
     let sds = task.belief.standard_deviations();
     let knowledge = Knowledge::judge(&information, &sds, &[]);
-    let wide = information
-        .covariance
-        .mapv(|c| c * plan.widening * plan.widening);
+    let factor = information.inflation * plan.widening * plan.widening;
+    let n_rows = task.measurements.n_rows();
+    let wide = weakened(solution.linearisation.as_ref()?, n_rows, factor)?;
     let belief = Belief::correlated(&solution.x, &wide)?;
     let task = Task { belief, ..task };
-    let trials = trials(&task, plan);
+    let is_identified = |i: &usize| knowledge[*i] == Knowledge::Identified;
+    let identified: Vec<usize> = (0..knowledge.len()).filter(is_identified).collect();
+    let trials = trials(&task, plan, &identified);
     let mut recovery = summarised(&trials, &knowledge);
     recovery.evaluations = counters.evaluations.load(Memory::Relaxed);
     recovery.failed = counters.failed();
@@ -132,14 +158,14 @@ pub fn recover(
 }
 
 /// All cells, side by side; those that an interruption cut off are left out.
-fn trials(task: &Task<'_>, plan: &RecoveryPlan) -> Vec<Trial> {
+fn trials(task: &Task<'_>, plan: &RecoveryPlan, identified: &[usize]) -> Vec<Trial> {
     let stage = task.stage("cells");
     task.monitor.begin(&stage, plan.cells);
     let done = AtomicUsize::new(0);
     let results: Vec<(Option<Trial>, Counters)> = (0..plan.cells)
         .into_par_iter()
         .map(|cell| {
-            let (trial, counters) = trial(task, plan, cell);
+            let (trial, counters) = trial(task, plan, (cell, identified));
             let finished = done.fetch_add(1, Memory::Relaxed) + 1;
             task.monitor.advance(&Status {
                 stage: &stage,
@@ -161,7 +187,11 @@ fn trials(task: &Task<'_>, plan: &RecoveryPlan) -> Vec<Trial> {
 }
 
 /// One cell, simulated and fitted, or recalled.
-fn trial(task: &Task<'_>, plan: &RecoveryPlan, cell: usize) -> (Option<Trial>, Counters) {
+fn trial(
+    task: &Task<'_>,
+    plan: &RecoveryPlan,
+    (cell, identified): (usize, &[usize]),
+) -> (Option<Trial>, Counters) {
     let RecoveryPlan { seed, widening, .. } = plan;
     let from = fingerprint(task.belief.centre());
     let key = task.key(&format!("recovery-{from}-{seed}-{widening}-{cell}"));
@@ -171,7 +201,7 @@ fn trial(task: &Task<'_>, plan: &RecoveryPlan, cell: usize) -> (Option<Trial>, C
     let counters = Counters::default();
     let quiet = Quiet(task.monitor);
     let beside = task.beside(&counters, &quiet);
-    let trial = simulated_and_fitted(&beside, *seed, cell);
+    let trial = simulated_and_fitted(&beside, *seed, (cell, identified));
     if task.monitor.is_interrupted() {
         return (None, counters);
     }
@@ -179,7 +209,11 @@ fn trial(task: &Task<'_>, plan: &RecoveryPlan, cell: usize) -> (Option<Trial>, C
     (Some(trial), counters)
 }
 
-fn simulated_and_fitted(task: &Task<'_>, seed: u64, cell: usize) -> Trial {
+fn simulated_and_fitted(
+    task: &Task<'_>,
+    seed: u64,
+    (cell, identified): (usize, &[usize]),
+) -> Trial {
     // Every cell has a stream of its own, so that their order does not matter.
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(cell as u64);
@@ -214,12 +248,83 @@ fn simulated_and_fitted(task: &Task<'_>, seed: u64, cell: usize) -> Trial {
     let solution = task.descend(task.study.coarse, start, &options);
     let information = task.information(&solution);
     let sds = (0..truth.len()).map(|i| information.as_ref().map_or(f64::NAN, |info| info.sd(i)));
+    let level = information.as_ref().map(level);
+    let (excess, missed) = level.map_or_else(
+        || (vec![f64::NAN; truth.len()], 0.0),
+        |level| held_at_truth(&task, &truth, (solution.cost, level), identified),
+    );
     Trial {
         sds: sds.collect(),
+        excess,
+        missed,
         truth,
         estimate: solution.x,
         stop: solution.stop,
         n_redrawn,
+    }
+}
+
+/// For each of some quantities, the lowest cost with it held at the truth, above what bounds the interval of its
+/// profile; and by how much a lower minimum was met on the way.
+fn held_at_truth(
+    task: &Task<'_>,
+    truth: &[f64],
+    (cost, level): (f64, f64),
+    quantities: &[usize],
+) -> (Vec<f64>, f64) {
+    let mut costs = vec![f64::NAN; truth.len()];
+    let objective = task.objective(task.study.coarse, "");
+    let Some(at_start) = objective.linearise(truth) else {
+        return (costs, 0.0);
+    };
+    let at_truth: f64 = at_start.residuals.iter().map(|r| r * r).sum();
+    let mut lowest = cost.min(at_truth);
+    let mut until = Until {
+        objective,
+        start: truth,
+        at_start,
+        enough: f64::NAN,
+    };
+    for quantity in quantities {
+        until.enough = lowest + level;
+        let mut options = Options {
+            iterations_max: HELD_ITERATIONS_MAX,
+            promise_tolerance: PROMISE_TOLERANCE,
+            damping: DAMPING_AT_PRIOR,
+            ..task.options()
+        };
+        options.lower[*quantity] = truth[*quantity];
+        options.upper[*quantity] = truth[*quantity];
+        costs[*quantity] = minimise(&until, truth, &options).cost;
+        lowest = lowest.min(costs[*quantity]);
+    }
+    let excess = costs.into_iter().map(|c| c - lowest - level).collect();
+    (excess, cost - lowest)
+}
+
+/// An objective that is left as soon as its cost is low enough, and whose start is linearised once for many descents.
+struct Until<'o, 's> {
+    objective: Objective<'s>,
+    start: &'o [f64],
+    at_start: Linearisation,
+    enough: f64,
+}
+
+impl Residuals for Until<'_, '_> {
+    fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
+        self.objective.trial(x)
+    }
+
+    fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
+        if x == self.start {
+            Some(self.at_start.clone())
+        } else {
+            self.objective.linearise(x)
+        }
+    }
+
+    fn goes_on(&self, progress: &Progress) -> bool {
+        progress.cost > self.enough && self.objective.goes_on(progress)
     }
 }
 
@@ -230,6 +335,8 @@ impl Trial {
             truth: vec![f64::NAN; n],
             estimate: vec![f64::NAN; n],
             sds: vec![f64::NAN; n],
+            excess: vec![f64::NAN; n],
+            missed: 0.0,
             stop: StopReason::StartFailed,
             n_redrawn: DRAWS_MAX,
         }
@@ -278,11 +385,13 @@ fn summarised(trials: &[Trial], knowledge: &[Knowledge]) -> Recovery {
             bias: scores.iter().sum::<f64>() / n,
             spread: (scores.iter().map(|s| s * s).sum::<f64>() / n).sqrt(),
             n_covered: scores.iter().filter(|s| s.abs() <= NORMAL_95).count(),
+            by_profile: by_profile(&fitted, index),
         }
     });
     Recovery {
         parameters: parameters.collect(),
         n_cells: fitted.len(),
+        n_missed: fitted.iter().filter(|t| t.missed > MISSED).count(),
         n_redrawn: trials.iter().map(|t| t.n_redrawn).sum(),
         unfitted,
         evaluations: 0,
@@ -291,25 +400,43 @@ fn summarised(trials: &[Trial], knowledge: &[Knowledge]) -> Recovery {
     }
 }
 
+/// How many profiles hold the truth, of how many.
+fn by_profile(fitted: &[&Trial], index: usize) -> Option<(usize, usize)> {
+    let asked = fitted
+        .iter()
+        .map(|t| t.excess[index])
+        .filter(|e| !e.is_nan());
+    let asked: Vec<f64> = asked.collect();
+    let n_held = asked.iter().filter(|excess| **excess <= 0.0).count();
+    (!asked.is_empty()).then_some((n_held, asked.len()))
+}
+
 fn trial_rows(trial: &Trial, counters: &Counters) -> Vec<Vec<f64>> {
     let stop = StopReason::ALL.iter().position(|stop| *stop == trial.stop);
     let numbers = counters.numbers().map(|n| n as f64);
-    let head = [stop.unwrap_or(0) as f64, trial.n_redrawn as f64];
+    let head = [
+        stop.unwrap_or(0) as f64,
+        trial.n_redrawn as f64,
+        trial.missed,
+    ];
     vec![
         trial.truth.clone(),
         trial.estimate.clone(),
         trial.sds.clone(),
+        trial.excess.clone(),
         [&head[..], &numbers].concat(),
     ]
 }
 
 fn trial_of(rows: Vec<Vec<f64>>) -> Option<(Trial, Counters)> {
-    let [truth, estimate, sds, numbers] = <[Vec<f64>; 4]>::try_from(rows).ok()?;
-    let [stop, n_redrawn, a, b, c] = <[f64; 5]>::try_from(numbers).ok()?;
+    let [truth, estimate, sds, excess, numbers] = <[Vec<f64>; 5]>::try_from(rows).ok()?;
+    let [stop, n_redrawn, missed, a, b, c] = <[f64; 6]>::try_from(numbers).ok()?;
     let trial = Trial {
         truth,
         estimate,
         sds,
+        excess,
+        missed,
         stop: *StopReason::ALL.get(count(stop))?,
         n_redrawn: count(n_redrawn),
     };

@@ -58,13 +58,9 @@ impl Information {
         let tells = |row: &usize| residuals[*row].abs() > 0.0 || data.row(*row).norm() > 0.0;
         let n_informative = (0..n_data).filter(tells).count();
         let inflation = inflation(chi_squared, n_informative as f64 - effective_parameters);
-        let mut inflated = jacobian.clone();
-        for mut row in inflated.rows_mut().into_iter().take(n_data_rows) {
-            row /= inflation.sqrt();
-        }
         let (eigenvalues, directions) = spectrum(&data.tr_mul(&data), belief);
         Some(Self {
-            covariance: covariance(&inflated)?,
+            covariance: weakened(linearisation, n_data_rows, inflation)?,
             assumed,
             chi_squared,
             n_informative,
@@ -86,6 +82,20 @@ impl Information {
     pub fn sd(&self, i: usize) -> f64 {
         self.covariance[[i, i]].sqrt()
     }
+}
+
+/// The covariance of the coordinates if the variance of the data, the first rows, were `factor` times as large, the
+/// priors unchanged.
+pub(super) fn weakened(
+    linearisation: &Linearisation,
+    n_data_rows: usize,
+    factor: f64,
+) -> Option<Array2<f64>> {
+    let mut jacobian = linearisation.jacobian.clone();
+    for mut row in jacobian.rows_mut().into_iter().take(n_data_rows) {
+        row /= factor.sqrt();
+    }
+    covariance(&jacobian)
 }
 
 /// By how much the variance of the data exceeds the stated one; never below 1, as chance may make a small χ².

@@ -23,6 +23,7 @@ struct RawRecovery {
     interval_level: f64,
     cells: usize,
     fitted: usize,
+    fits_above_a_lower_minimum: usize,
     truths_redrawn: usize,
     unfitted: Vec<RawUnfitted>,
     interrupted: bool,
@@ -44,6 +45,9 @@ struct RawRecovered {
     coverage: Option<f64>,
     /// Where the true coverage lies with 95 % probability, by Clopper and Pearson.
     coverage_interval: Option<(f64, f64)>,
+    /// The same for the intervals of profiles; for quantities that the real data identify.
+    profile_coverage: Option<f64>,
+    profile_coverage_interval: Option<(f64, f64)>,
     bias_in_sd: Option<f64>,
     rms_error_in_sd: Option<f64>,
 }
@@ -57,6 +61,10 @@ impl RawRecovery {
             verdict: recovered.knowledge.map(Knowledge::as_str),
             coverage: finite(recovered.n_covered as f64 / recovery.n_cells as f64),
             coverage_interval: clopper_pearson(recovered.n_covered, recovery.n_cells),
+            profile_coverage: recovered.by_profile.map(|(n, all)| n as f64 / all as f64),
+            profile_coverage_interval: recovered
+                .by_profile
+                .and_then(|(n, all)| clopper_pearson(n, all)),
             bias_in_sd: finite(recovered.bias),
             rms_error_in_sd: finite(recovered.spread),
         });
@@ -74,6 +82,7 @@ impl RawRecovery {
             interval_level: crate::estimate::INTERVAL_LEVEL,
             cells: plan.cells,
             fitted: recovery.n_cells,
+            fits_above_a_lower_minimum: recovery.n_missed,
             truths_redrawn: recovery.n_redrawn,
             unfitted: unfitted.collect(),
             interrupted: recovery.is_interrupted,
@@ -111,28 +120,31 @@ fn write_summary(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
     )?;
     writeln!(
         text,
-        "truths drawn from the posterior of the real data, {} times as wide; the fits use that as their prior",
+        "truths drawn from the posterior of the real data with {} times their noise; the fits use that as their prior",
         raw.widening
     )?;
     writeln!(text)?;
     writeln!(
         text,
-        "  {:<16} {:>8} {:>14} {:>7} {:>7}  known from the real data",
-        "parameter", "coverage", "(95 %)", "bias", "rms"
+        "  {:<16} {:>9} {:>13}  {:>9} {:>13}  {:>6} {:>6}  known from the real data",
+        "parameter", "curvature", "(95 %)", "profile", "(95 %)", "bias", "rms"
     )?;
     for row in &raw.parameters {
-        let percent = |x: f64| format!("{:.1} %", 100.0 * x);
-        let coverage = row.coverage.map_or_else(String::new, percent);
-        let range = row
-            .coverage_interval
-            .map_or_else(String::new, |(lower, upper)| {
-                format!("{:.1} to {:.1}", 100.0 * lower, 100.0 * upper)
-            });
+        let percent =
+            |x: Option<f64>| x.map_or_else(String::new, |x| format!("{:.1} %", 100.0 * x));
+        let range = |ends: Option<(f64, f64)>| {
+            let told = |(lower, upper)| format!("{:.1} to {:.1}", 100.0 * lower, 100.0 * upper);
+            ends.map_or_else(String::new, told)
+        };
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:+.2}"));
         writeln!(
             text,
-            "  {:<16} {coverage:>8} {range:>14} {:>7} {:>7}  {}",
+            "  {:<16} {:>9} {:>13}  {:>9} {:>13}  {:>6} {:>6}  {}",
             row.name,
+            percent(row.coverage),
+            range(row.coverage_interval),
+            percent(row.profile_coverage),
+            range(row.profile_coverage_interval),
             number(row.bias_in_sd),
             number(row.rms_error_in_sd),
             row.verdict.unwrap_or("")
@@ -141,13 +153,20 @@ fn write_summary(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
     writeln!(text)?;
     writeln!(
         text,
-        "bias and rms error in standard deviations of the fits"
+        "share of 95 % intervals that hold the truth; bias and rms error in standard deviations of the fits"
     )?;
     writeln!(
         text,
         "{} parameter points simulated, {} failed simulations, {} truths redrawn",
         raw.evaluations, raw.failed_solves, raw.truths_redrawn
     )?;
+    if raw.fits_above_a_lower_minimum > 0 {
+        writeln!(
+            text,
+            "{} fits ended above a lower minimum, to which the truth led",
+            raw.fits_above_a_lower_minimum
+        )?;
+    }
     for unfitted in &raw.unfitted {
         writeln!(
             text,

@@ -23,6 +23,8 @@ const FULL_AT_START: usize = 12;
 const FULL_AT_END: usize = 3;
 /// Measured cycles that a jump extrapolates from.
 const TRENDS: usize = 3;
+/// Longest jump: what a cell does may change from one cycle to the next, which no extrapolation foresees.
+const JUMP_MAX: usize = 30;
 /// Largest share of the available active element that a jump may take.
 const LOSS_MAX: f64 = 0.1;
 /// Largest error that a jump may be in danger of, as a share of the available active element.
@@ -252,7 +254,7 @@ impl<S: Sensitive> Simulation<'_, S> {
         let inventory = self.cell.inventory(&self.state);
         let available = inventory.get(element).map_or(0.0, |all| all.value()) - gone;
         // No farther ahead than the known cycles reach back.
-        let longest = last.cycle - trends[0].cycle;
+        let longest = JUMP_MAX.min(last.cycle - trends[0].cycle);
         let shorter = &trends[trends.len().min(2) - 1..];
         let lost = |trends: &[Trend<S>], cycle: usize| -> f64 {
             let per_sink = sinks.iter().enumerate().map(|(i, sink)| {
