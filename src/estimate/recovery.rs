@@ -9,9 +9,11 @@
 //! Two intervals are judged: that of the curvature, and that of the profile. Whether a profile's interval holds the
 //! truth takes one fit of the other quantities with this one held there, not the whole profile.
 
+use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering as Memory;
 
+use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Distribution;
@@ -43,6 +45,7 @@ use crate::numerics::least_squares::Linearisation;
 use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::Progress;
 use crate::numerics::least_squares::Residuals;
+use crate::numerics::least_squares::Solution;
 use crate::numerics::least_squares::StopReason;
 use crate::numerics::least_squares::minimise;
 
@@ -52,8 +55,10 @@ const DRAWS_MAX: usize = 50;
 const PROMISE_TOLERANCE: f64 = 0.02;
 /// First damping: the start is the centre of a prior that is narrow already.
 const DAMPING_AT_PRIOR: f64 = 1e-2;
-/// Iterations for the other quantities with one held at the truth.
+/// Iterations for the other quantities with one held at the truth, ...
 const HELD_ITERATIONS_MAX: usize = 10;
+/// ... and points that may be tried for it.
+const HELD_TRIALS_MAX: usize = 16;
 /// A fit that ended this much above the lowest cost missed the minimum.
 const MISSED: f64 = 0.5;
 
@@ -251,7 +256,7 @@ fn simulated_and_fitted(
     let level = information.as_ref().map(level);
     let (excess, missed) = level.map_or_else(
         || (vec![f64::NAN; truth.len()], 0.0),
-        |level| held_at_truth(&task, &truth, (solution.cost, level), identified),
+        |level| held_at_truth(&task, &truth, (&solution, level), identified),
     );
     Trial {
         sds: sds.collect(),
@@ -269,7 +274,7 @@ fn simulated_and_fitted(
 fn held_at_truth(
     task: &Task<'_>,
     truth: &[f64],
-    (cost, level): (f64, f64),
+    (solution, level): (&Solution, f64),
     quantities: &[usize],
 ) -> (Vec<f64>, f64) {
     let mut costs = vec![f64::NAN; truth.len()];
@@ -278,15 +283,17 @@ fn held_at_truth(
         return (costs, 0.0);
     };
     let at_truth: f64 = at_start.residuals.iter().map(|r| r * r).sum();
-    let mut lowest = cost.min(at_truth);
-    let mut until = Until {
-        objective,
-        start: truth,
-        at_start,
-        enough: f64::NAN,
-    };
+    let mut lowest = solution.cost.min(at_truth);
+    let covariance = task.information(solution).map(|i| i.covariance);
     for quantity in quantities {
-        until.enough = lowest + level;
+        let until = Until {
+            objective: &objective,
+            start: truth,
+            at_start: &at_start,
+            enough: lowest + level,
+            least: Cell::new(at_truth),
+            trials_left: Cell::new(HELD_TRIALS_MAX),
+        };
         let mut options = Options {
             iterations_max: HELD_ITERATIONS_MAX,
             promise_tolerance: PROMISE_TOLERANCE,
@@ -295,36 +302,74 @@ fn held_at_truth(
         };
         options.lower[*quantity] = truth[*quantity];
         options.upper[*quantity] = truth[*quantity];
-        costs[*quantity] = minimise(&until, truth, &options).cost;
+        // First where the fit itself would go, then from the truth.
+        if let Some(covariance) = &covariance {
+            until.trial(&moved(
+                &solution.x,
+                covariance,
+                (*quantity, truth),
+                &options,
+            ));
+        }
+        minimise(&until, truth, &options);
+        costs[*quantity] = until.least.get();
         lowest = lowest.min(costs[*quantity]);
     }
     let excess = costs.into_iter().map(|c| c - lowest - level).collect();
-    (excess, cost - lowest)
+    (excess, solution.cost - lowest)
 }
 
 /// An objective that is left as soon as its cost is low enough, and whose start is linearised once for many descents.
 struct Until<'o, 's> {
-    objective: Objective<'s>,
+    objective: &'o Objective<'s>,
     start: &'o [f64],
-    at_start: Linearisation,
+    at_start: &'o Linearisation,
     enough: f64,
+    /// The least cost so far.
+    least: Cell<f64>,
+    /// Points that may still be tried: where the model jumps, a descent would try short steps for ever.
+    trials_left: Cell<usize>,
+}
+
+/// The optimum with one quantity held at the truth and the others where the linear model then has its own.
+fn moved(
+    x: &[f64],
+    covariance: &Array2<f64>,
+    (quantity, truth): (usize, &[f64]),
+    options: &Options,
+) -> Vec<f64> {
+    let change = (truth[quantity] - x[quantity]) / covariance[[quantity, quantity]];
+    let moved = x.iter().enumerate().map(|(i, x)| {
+        let to = x + change * covariance[[i, quantity]];
+        to.clamp(options.lower[i], options.upper[i])
+    });
+    moved.collect()
 }
 
 impl Residuals for Until<'_, '_> {
     fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
-        self.objective.trial(x)
+        self.trials_left
+            .set(self.trials_left.get().saturating_sub(1));
+        let residuals = self.objective.trial(x)?;
+        let cost = residuals.iter().map(|r| r * r).sum();
+        self.least.set(self.least.get().min(cost));
+        Some(residuals)
     }
 
     fn linearise(&self, x: &[f64]) -> Option<Linearisation> {
         if x == self.start {
             Some(self.at_start.clone())
+        } else if self.least.get() <= self.enough {
+            // Nobody will ask for another step.
+            None
         } else {
             self.objective.linearise(x)
         }
     }
 
     fn goes_on(&self, progress: &Progress) -> bool {
-        progress.cost > self.enough && self.objective.goes_on(progress)
+        let is_open = self.least.get() > self.enough && self.trials_left.get() > 0;
+        is_open && self.objective.goes_on(progress)
     }
 }
 

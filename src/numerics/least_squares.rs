@@ -29,6 +29,8 @@ use point::Point;
 
 /// Largest damping before the method gives up.
 const DAMPING_MAX: f64 = 1e12;
+/// Least factor on the damping after a good step (1). Nielsen's 1/3 takes several iterations to forget one bad step.
+const DAMPING_FALL_MAX: f64 = 0.1;
 /// Share of the cost that a full step promises at which nothing is left to gain (1): the resolution of the cost
 /// itself. There the variables lie within about 1e-7 standard deviations of the minimum of the linear model.
 const PROMISE_MIN: f64 = f64::EPSILON;
@@ -402,6 +404,10 @@ impl LevenbergMarquardt {
         if step.shortness < options.step_tolerance {
             return Ok(Trial::Over(StopReason::Step));
         }
+        if step.promised <= 0.0 {
+            // What the bounds left of the step leads uphill.
+            return Ok(Trial::Rejected(StopReason::Step));
+        }
         let residuals = problem.problem("operator_count", |p| p.apply(&step.x))?;
         let cost = residuals.map_or(f64::NAN, |r| r.iter().map(|r| r * r).sum());
         let decrease = point.cost - cost;
@@ -513,7 +519,7 @@ impl LevenbergMarquardt {
 
     fn accept(&mut self, decrease: f64, promised: f64, cost: f64) {
         let gain = decrease / promised.max(f64::MIN_POSITIVE);
-        self.damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 3.0);
+        self.damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).max(DAMPING_FALL_MAX);
         self.growth = 2.0;
         self.notice(decrease, cost);
     }

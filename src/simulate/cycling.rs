@@ -27,7 +27,9 @@ const TRENDS: usize = 3;
 const JUMP_MAX: usize = 30;
 /// Largest share of the available active element that a jump may take.
 const LOSS_MAX: f64 = 0.1;
-/// Largest error that a jump may be in danger of, as a share of the available active element.
+/// What a jump may take in any case: a cell that behaves otherwise in every cycle would not jump at all.
+const LOSS_FREE: f64 = 0.01;
+/// Largest error that a longer jump may be in danger of, as a share of the available active element.
 const ERROR_MAX: f64 = 3e-4;
 /// Shortest jump that is worth its settling cycle.
 const JUMP_MIN: usize = 2;
@@ -269,7 +271,8 @@ impl<S: Sensitive> Simulation<'_, S> {
             let amount = lost(trends, cycle);
             all += amount;
             error += amount - lost(shorter, cycle);
-            all <= LOSS_MAX * available && error.abs() <= ERROR_MAX * available
+            let is_exact = error.abs() <= ERROR_MAX * available || all <= LOSS_FREE * available;
+            all <= LOSS_MAX * available && is_exact
         };
         let length = (1..=longest.min(remaining)).take_while(is_safe).count();
         if length < JUMP_MIN { 0 } else { length }
