@@ -143,6 +143,7 @@ fn options(tolerance: f64) -> Options {
         step_max: 1.0,
         damping: 1.0,
         scaling: Scaling::Given(vec![1.0; n]),
+        updates_max: 0,
     }
 }
 

@@ -28,14 +28,12 @@ use super::study::Study;
 use super::study::Variant;
 use super::task::DAMPING_NEAR;
 use super::task::Quiet;
+use super::task::SETTLED_PROMISE;
 use super::task::Task;
 use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::Residuals;
 use crate::numerics::least_squares::Solution;
 use crate::numerics::least_squares::StopReason;
-
-/// Decrease of the cost that is not worth a step towards the optimum of the coarse mesh.
-pub(super) const SETTLED_PROMISE: f64 = 1e-3;
 
 /// What a fit shall do beyond the optimum and its curvature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use super::study::Resolution;
 use super::task::DAMPING_NEAR;
 use super::task::Quiet;
 use super::task::Task;
+use super::task::UPDATES_MAX;
 use super::uncertainty::Information;
 use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::minimise;
@@ -286,6 +287,7 @@ fn fit_others(
         iterations_max: ITERATIONS_MAX,
         promise_tolerance: PROMISE_TOLERANCE,
         damping: DAMPING_NEAR,
+        updates_max: UPDATES_MAX,
         ..base
     };
     options.lower[index] = target;

@@ -27,7 +27,6 @@ use super::archive::count;
 use super::archive::fingerprint;
 use super::belief::Belief;
 use super::counters::Counters;
-use super::fit::SETTLED_PROMISE;
 use super::fit::new_task;
 use super::knowledge::Knowledge;
 use super::noise::with_estimated_noise;
@@ -38,7 +37,9 @@ use super::search::search;
 use super::study::Noise;
 use super::study::Study;
 use super::task::Quiet;
+use super::task::SETTLED_PROMISE;
 use super::task::Task;
+use super::task::UPDATES_MAX;
 use super::task::targets;
 use super::uncertainty::weakened;
 use crate::numerics::least_squares::Linearisation;
@@ -247,6 +248,7 @@ fn simulated_and_fitted(
     let options = Options {
         promise_tolerance: PROMISE_TOLERANCE,
         damping: DAMPING_AT_PRIOR,
+        updates_max: UPDATES_MAX,
         ..task.options()
     };
     let start = (task.belief.centre(), "");
@@ -298,6 +300,7 @@ fn held_at_truth(
             iterations_max: HELD_ITERATIONS_MAX,
             promise_tolerance: PROMISE_TOLERANCE,
             damping: DAMPING_AT_PRIOR,
+            updates_max: UPDATES_MAX,
             ..task.options()
         };
         options.lower[*quantity] = truth[*quantity];

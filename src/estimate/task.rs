@@ -37,6 +37,12 @@ const ROUGH_GRADIENT_TOLERANCE: f64 = 5e-3;
 const ROUGH_COST_TOLERANCE: f64 = 1e-3;
 /// Decrease of the cost that is not worth another step on that way.
 const ROUGH_PROMISE_TOLERANCE: f64 = 0.05;
+/// Decrease of the cost that is not worth a step at the end: the variables then lie within a thirtieth of a standard
+/// deviation of the minimum of the linear model.
+pub(super) const SETTLED_PROMISE: f64 = 1e-3;
+/// Good steps running that may do with updated derivatives, where new ones cost several simulations and the way does
+/// not matter.
+pub(super) const UPDATES_MAX: usize = 4;
 /// First damping from a start far away.
 pub(super) const DAMPING_FAR: f64 = 1.0;
 /// First damping from a good neighbourhood.
@@ -152,6 +158,7 @@ impl<'s> Task<'s> {
             step_max: STEP_MAX,
             damping: DAMPING_NEAR,
             scaling: Scaling::Given(self.belief.standard_deviations()),
+            updates_max: 0,
         }
     }
 
@@ -162,6 +169,7 @@ impl<'s> Task<'s> {
             cost_tolerance: ROUGH_COST_TOLERANCE,
             promise_tolerance: ROUGH_PROMISE_TOLERANCE,
             damping,
+            updates_max: UPDATES_MAX,
             ..self.options()
         }
     }
@@ -213,7 +221,10 @@ impl<'s> Task<'s> {
     /// A descent on the fine mesh, guided by the coarse one.
     pub(super) fn polish(&self, (start, what): (&[f64], &str)) -> Solution {
         let stage = self.stage(what);
-        let options = self.options();
+        let options = Options {
+            promise_tolerance: SETTLED_PROMISE,
+            ..self.options()
+        };
         self.monitor.begin(&stage, options.iterations_max);
         let quiet = Quiet(self.monitor);
         let guided = Guided {

@@ -144,6 +144,7 @@ mod tests {
             step_max: f64::INFINITY,
             damping: 1e-3,
             scaling: Scaling::Columns,
+            updates_max: 0,
         };
         let data = data.to_vec();
         minimise(&Constant { data, robust }, &[0.3], &options).x[0]

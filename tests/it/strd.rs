@@ -191,6 +191,7 @@ impl Problem {
             step_max: 1.0,
             damping: 1e-2,
             scaling: Scaling::Columns,
+            updates_max: 0,
         };
         minimise(self, start, &options)
     }

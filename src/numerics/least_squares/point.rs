@@ -14,6 +14,8 @@ pub(super) struct Point {
     pub(super) linearisation: Linearisation,
     pub(super) jacobian: DMatrix<f64>,
     pub(super) gradient: DVector<f64>,
+    /// Steps since the derivatives were computed; from then on they were only updated.
+    pub(super) updates: usize,
 }
 
 impl Point {
@@ -27,6 +29,32 @@ impl Point {
             gradient: jacobian.tr_mul(&residuals),
             jacobian,
             linearisation,
+            updates: 0,
+        }
+    }
+
+    /// The point that a step led to, with the derivatives that make the linear model right along the step and leave it
+    /// as it was across: Broyden's update in the metric of the weights.
+    pub(super) fn updated(&self, x: &[f64], residuals: Vec<f64>, weights: &[f64]) -> Self {
+        let step = DVector::from_iterator(x.len(), x.iter().zip(&self.x).map(|(a, b)| a - b));
+        let metric =
+            DVector::from_iterator(x.len(), step.iter().zip(weights).map(|(s, w)| s * w * w));
+        let model = &self.jacobian * &step;
+        let per_length = 1.0 / metric.dot(&step);
+        let mut jacobian = self.linearisation.jacobian.clone();
+        for (i, mut row) in jacobian.rows_mut().into_iter().enumerate() {
+            let off = residuals[i] - self.linearisation.residuals[i] - model[i];
+            for (entry, direction) in row.iter_mut().zip(metric.iter()) {
+                *entry += off * per_length * direction;
+            }
+        }
+        let linearisation = Linearisation {
+            residuals,
+            jacobian,
+        };
+        Self {
+            updates: self.updates + 1,
+            ..Self::new(x.to_vec(), linearisation)
         }
     }
 
