@@ -124,6 +124,12 @@ fn write_summary(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
         raw.widening
     )?;
     writeln!(text)?;
+    write_table(text, raw)?;
+    writeln!(text)?;
+    write_counts(text, raw)
+}
+
+fn write_table(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
     writeln!(
         text,
         "  {:<16} {:>9} {:>13}  {:>9} {:>13}  {:>6} {:>6}  known from the real data",
@@ -150,7 +156,10 @@ fn write_summary(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
             row.verdict.unwrap_or("")
         )?;
     }
-    writeln!(text)?;
+    Ok(())
+}
+
+fn write_counts(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
     writeln!(
         text,
         "share of 95 % intervals that hold the truth; bias and rms error in standard deviations of the fits"
