@@ -429,3 +429,38 @@ fn is_sink(mechanism: &Mechanism, name: &str) -> bool {
     });
     formed && !consumed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn trends(cycles: &[usize], amount: impl Fn(f64) -> f64) -> Vec<Trend<f64>> {
+        let measured = cycles.iter().map(|cycle| Trend {
+            cycle: *cycle,
+            per_cycle: vec![amount(*cycle as f64)],
+        });
+        measured.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn fade_that_slows_down_evenly_is_continued_exactly(
+            first in 1e-6f64..1.0, rate in -0.05f64..0.01, bend in -1e-4f64..1e-4, ahead in 1usize..30,
+        ) {
+            let amount = |k: f64| first * (rate * k + bend * k * k).exp();
+            let known = trends(&[12, 20, 35], amount);
+            let here = Extrapolation::new(&known, 0).amount(35 + ahead);
+            let expected = amount((35 + ahead) as f64);
+            prop_assert!((here / expected - 1.0).abs() < 1e-9, "{here} instead of {expected}");
+        }
+
+        #[test]
+        fn nothing_flows_back_out_of_a_sink(a in -1.0f64..1.0, b in -1.0f64..1.0, c in -1.0f64..1.0) {
+            let known = trends(&[1, 2, 3], |k| [a, b, c][if k < 1.5 { 0 } else if k < 2.5 { 1 } else { 2 }]);
+            for cycle in 4..10 {
+                prop_assert!(Extrapolation::new(&known, 0).amount(cycle) >= 0.0);
+            }
+        }
+    }
+}

@@ -395,5 +395,9 @@ fn recovery_study_covers_the_truth_and_goes_on_where_it_stood() {
             recovered.bias.abs() < 0.8 && recovered.spread < 1.7,
             "{recovered:?}"
         );
+        let (n_held, n_asked) = recovered.by_profile.unwrap_or((24, 24));
+        assert!(n_held >= 19 && n_asked == 24, "{recovered:?}");
     }
+    let n_asked = all.parameters.iter().filter(|r| r.by_profile.is_some());
+    assert!(n_asked.count() > 0, "some quantity is identified");
 }

@@ -13,6 +13,7 @@ use sulfit::mechanism::Mechanism;
 use sulfit::mechanism::NodeView;
 use sulfit::numerics::blocks::BlockMatrix;
 use sulfit::numerics::blocks::BlockShape;
+use sulfit::numerics::interpolate::cubic;
 use sulfit::numerics::stiff::StiffSystem;
 use sulfit::numerics::stiff::Tolerances;
 use sulfit::numerics::stiff::integrate;
@@ -389,4 +390,44 @@ fn current_at_an_imposed_voltage_is_that_of_the_closed_form() {
     let current = cell.current_a_m2(&y, 1.5);
     assert!((cell.terminal_voltage_v(&y, current) - 1.5).abs() < 1e-12);
     let _: &Arc<Mechanism> = &mechanism;
+}
+
+#[test]
+fn voltages_of_a_record_are_those_of_its_states() {
+    let mechanism = mg_s();
+    let cell = Cell::new(
+        &mechanism,
+        &mechanism.parameters().values(),
+        Design::battery(4, 3),
+    );
+    let discharged = |recording| {
+        let mut simulation = Simulation::new(&cell, Accuracy::default(), cell.fresh_state());
+        simulation.rest(REST_S).unwrap();
+        let current = 0.5 * cell.one_c_a_m2();
+        let segment = simulation
+            .galvanostatic(current, Some(0.4), 8280.0, recording)
+            .unwrap();
+        (current, segment)
+    };
+    let (current, all) = discharged(Recording::Steps);
+    let all = all.record.unwrap();
+    assert!(all.record.len() > 100 && all.states.nrows() == all.record.len());
+    for (row, voltage) in all.states.rows().into_iter().zip(&all.record.voltage_v) {
+        let own = cell.terminal_voltage_v(row.as_slice().unwrap(), current);
+        assert!((own - voltage).abs() < 1e-12, "{own} and {voltage}");
+    }
+    // Times that are asked for, beyond the end too, lie on the same curve; the end itself is always there.
+    let times = [0.0, 60.0, 1000.0, 2500.0, 1e6];
+    let (_, some) = discharged(Recording::At(&times));
+    let end_s = some.duration_s;
+    let some = some.record.unwrap().record;
+    assert_eq!(some.time_s[..4], times[..4]);
+    assert_eq!(some.time_s.last(), Some(&end_s));
+    for (time_s, voltage) in some.time_s.iter().zip(&some.voltage_v) {
+        let there = cubic(&all.record.time_s, &all.record.voltage_v, *time_s).unwrap();
+        assert!(
+            (there - voltage).abs() < 1e-5,
+            "{voltage} at {time_s} s, {there}"
+        );
+    }
 }
