@@ -86,7 +86,7 @@ struct RecoverArguments {
     /// Seed of truths and noise
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
-    /// Truths are drawn from the posterior of the real data, this many times as wide
+    /// Truths are drawn from the posterior of the real data with this many times their noise
     #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
     widening: f64,
     /// Folder for the result and for what an interrupted run goes on from [default: results/NAME-recovery]
