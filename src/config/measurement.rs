@@ -32,10 +32,7 @@ impl Builder<'_> {
                         .place
                         .value(key, found, "every observable in one group only"));
                 }
-                if matches!(
-                    observations[row].noise,
-                    Noise::UpperLimit(_) | Noise::LowerLimit(_)
-                ) {
+                if observations[row].noise.is_limit() {
                     let found = format!("'{}', a limit", name[0]);
                     let expected = "numbers with an uncertainty, which scatter";
                     return Err(self.place.value(key, found, expected));

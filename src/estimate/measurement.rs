@@ -169,6 +169,21 @@ impl Measurements {
         data.sum::<f64>() + unknowns
     }
 
+    /// χ² of the limits among the data at the model's values; zero where all are kept.
+    pub(super) fn chi_squared_of_limits(&self, values: &[f64]) -> f64 {
+        let rows = self
+            .observations
+            .iter()
+            .zip(values)
+            .zip(&self.noise_factors);
+        rows.filter(|((observation, _), _)| observation.noise.is_limit())
+            .map(|((observation, value), factor)| {
+                let residual = observation.noise.residual(*value, observation.measured) / factor;
+                residual * residual
+            })
+            .sum()
+    }
+
     /// Standard deviation of what a residual compares, estimated noise included.
     pub(super) fn sd_of_residual(&self, row: usize) -> f64 {
         self.noise_factors[row] * self.observations[row].noise.sd_of_residual()
@@ -289,6 +304,22 @@ pub(super) mod tests {
             sd,
             members: members.to_vec(),
         }
+    }
+
+    /// A limit speaks where it is passed only, and other data are no limits.
+    #[test]
+    fn limits_are_told_apart() {
+        let data = measurements(
+            &[
+                (900.0, Noise::UpperLimit(0.2)),
+                (1.03, Noise::LowerLimit(0.02)),
+                (5.0, Noise::Absolute(1.0)),
+            ],
+            &[],
+        );
+        assert!(data.chi_squared_of_limits(&[900.0, 1.03, 9.0]) < 1e-20);
+        let passed = data.chi_squared_of_limits(&[900.0 * 0.6_f64.exp(), 0.99, 9.0]);
+        assert!((passed - (9.0 + 4.0)).abs() < 1e-9, "{passed}");
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering as Memory;
 
 use ndarray::Array2;
+use rand::RngExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Distribution;
@@ -100,7 +101,7 @@ pub struct Recovery {
     pub parameters: Vec<Recovered>,
     /// Cells whose fit counts.
     pub n_cells: usize,
-    /// Drawn truths that could not be simulated or lay outside the bounds, and were drawn again.
+    /// Drawn truths that could not be simulated, lay outside the bounds or contradicted a limit, and were drawn again.
     pub n_redrawn: usize,
     /// Cells whose fit ended above a minimum that the truth led to.
     pub n_missed: usize,
@@ -392,6 +393,9 @@ impl Trial {
 }
 
 /// A truth inside the bounds that can be simulated, the model's values there, and how many were drawn in vain.
+///
+/// The limits among the data stay what they are, so they belong to what is known beforehand: a truth beyond one is kept
+/// as rarely as the fits believe in it.
 fn drawn(task: &Task<'_>, rng: &mut ChaCha8Rng) -> Option<(Vec<f64>, Vec<f64>, usize)> {
     let options = task.options();
     let simulator = task.simulator(task.study.coarse, targets(task.measurements.observations()));
@@ -403,7 +407,12 @@ fn drawn(task: &Task<'_>, rng: &mut ChaCha8Rng) -> Option<(Vec<f64>, Vec<f64>, u
         let x = task.belief.draw(&normals);
         let bounds = options.lower.iter().zip(&options.upper);
         let is_inside = x.iter().zip(bounds).all(|(x, (l, u))| (l..=u).contains(&x));
-        if let Some((values, _)) = is_inside.then(|| simulator.values(&x, None).ok()).flatten() {
+        let simulated = is_inside.then(|| simulator.values(&x, None).ok()).flatten();
+        let accepted = simulated.filter(|(values, _)| {
+            let chi_squared = task.measurements.chi_squared_of_limits(values);
+            chi_squared == 0.0 || rng.random::<f64>() < (-0.5 * chi_squared).exp()
+        });
+        if let Some((values, _)) = accepted {
             return Some((x, values, n_redrawn));
         }
     }

@@ -91,6 +91,11 @@ impl Noise {
         }
     }
 
+    /// Whether the number bounds the value on one side only.
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::UpperLimit(_) | Self::LowerLimit(_))
+    }
+
     /// Standard deviation in the observable's unit.
     pub fn sd(self, measured: f64) -> f64 {
         match self {

@@ -166,7 +166,7 @@ fn write_counts(text: &mut String, raw: &RawRecovery) -> std::fmt::Result {
     )?;
     writeln!(
         text,
-        "{} parameter points simulated, {} failed simulations, {} truths redrawn",
+        "parameter points simulated: {}; failed simulations: {}; truths redrawn: {}",
         raw.evaluations, raw.failed_solves, raw.truths_redrawn
     )?;
     if raw.fits_above_a_lower_minimum > 0 {

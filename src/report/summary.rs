@@ -38,7 +38,7 @@ fn write(text: &mut String, study: &Study, report: &FitReport, kind: Kind) -> st
     writeln!(text)?;
     writeln!(
         text,
-        "{} parameter points simulated, {} failed simulations",
+        "parameter points simulated: {}; failed simulations: {}",
         report.evaluations, report.failed
     )?;
     for failure in report.failures.iter().take(3) {
