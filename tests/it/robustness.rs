@@ -1,7 +1,7 @@
 //! Parameter vectors from all over the bounds: nearly every one can be simulated, the others tell why, none hangs.
 //!
-//! `SULFIT_DRAWS=10000 cargo test --release --locked --test it robustness -- --nocapture` is the full study, several
-//! CPU hours; `SULFIT_DRAWS=400..800` is a piece of it, so that it can be done bit by bit. The default is a sample.
+//! `SULFIT_DRAWS=10000 cargo test --release --locked --test it robustness -- --nocapture` is the full study, about
+//! three CPU hours; `SULFIT_DRAWS=400..800` is a piece of it, so that it can be done bit by bit. The default is a sample.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
