@@ -148,6 +148,13 @@ fn write_parameters(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
                 .unwrap_or("follows from the two")
         )?;
     }
+    let by_profile = |row: &RawParameter| row.interval_method == Some("profile");
+    if !raw.parameters.iter().any(by_profile) {
+        writeln!(
+            text,
+            "  intervals by the curvature at the optimum, too narrow for some; `--profiles` follows the cost itself"
+        )?;
+    }
     Ok(())
 }
 
