@@ -8,6 +8,10 @@ pub mod numerics;
 
 pub mod record;
 
+pub mod analysis;
+
+pub mod import;
+
 pub mod mechanism;
 
 pub mod cell;

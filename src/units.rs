@@ -98,6 +98,8 @@ fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
     Some(match symbol {
         "1" | "e" => (1.0, [0; 6]),
         "%" => (0.01, [0; 6]),
+        "rad" => (1.0, [0; 6]),
+        "deg" => (std::f64::consts::PI / 180.0, [0; 6]),
         "kg" => (1.0, [1, 0, 0, 0, 0, 0]),
         "g" => (1e-3, [1, 0, 0, 0, 0, 0]),
         "mg" => (1e-6, [1, 0, 0, 0, 0, 0]),
@@ -106,19 +108,27 @@ fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
         "mm" => (1e-3, [0, 1, 0, 0, 0, 0]),
         "um" => (1e-6, [0, 1, 0, 0, 0, 0]),
         "s" => (1.0, [0, 0, 1, 0, 0, 0]),
+        "ms" => (1e-3, [0, 0, 1, 0, 0, 0]),
         "min" => (60.0, [0, 0, 1, 0, 0, 0]),
         "h" => (3600.0, [0, 0, 1, 0, 0, 0]),
         "Hz" => (1.0, [0, 0, -1, 0, 0, 0]),
+        "kHz" => (1e3, [0, 0, -1, 0, 0, 0]),
         "A" => (1.0, [0, 0, 0, 1, 0, 0]),
         "mA" => (1e-3, [0, 0, 0, 1, 0, 0]),
+        "uA" => (1e-6, [0, 0, 0, 1, 0, 0]),
+        "nA" => (1e-9, [0, 0, 0, 1, 0, 0]),
         "C" => (1.0, [0, 0, 1, 1, 0, 0]),
         "Ah" => (3600.0, [0, 0, 1, 1, 0, 0]),
         "mAh" => (3.6, [0, 0, 1, 1, 0, 0]),
+        "uAh" => (3.6e-3, [0, 0, 1, 1, 0, 0]),
         "K" => (1.0, [0, 0, 0, 0, 1, 0]),
         "mol" => (1.0, [0, 0, 0, 0, 0, 1]),
         "V" => (1.0, [1, 2, -3, -1, 0, 0]),
         "mV" => (1e-3, [1, 2, -3, -1, 0, 0]),
         "ohm" => (1.0, [1, 2, -3, -2, 0, 0]),
+        "mohm" => (1e-3, [1, 2, -3, -2, 0, 0]),
+        "kohm" => (1e3, [1, 2, -3, -2, 0, 0]),
+        "Mohm" => (1e6, [1, 2, -3, -2, 0, 0]),
         "S" => (1.0, [-1, -2, 3, 2, 0, 0]),
         "F" => (1.0, [-1, -2, 4, 2, 0, 0]),
         "uF" => (1e-6, [-1, -2, 4, 2, 0, 0]),
@@ -127,6 +137,24 @@ fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
         "eV" => (1.602_176_634e-19, [1, 2, -2, 0, 0, 0]),
         _ => return None,
     })
+}
+
+/// Four significant digits, without an exponent where that stays short.
+pub fn digits(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || !size.is_finite() {
+        format!("{value}")
+    } else if (1e-3..1e5).contains(&size) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a logarithm between -3 and 5"
+        )]
+        let before = size.log10().floor() as i32;
+        let decimals = usize::try_from(3 - before).unwrap_or(0);
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.3e}")
+    }
 }
 
 #[cfg(test)]

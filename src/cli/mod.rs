@@ -1,5 +1,6 @@
 //! The command line: arguments, progress, messages, exit codes.
 
+mod measured;
 mod progress;
 mod state;
 
@@ -22,6 +23,12 @@ use crate::estimate::recover;
 use crate::estimate::simulate;
 use crate::report;
 use crate::report::Kind;
+use measured::AnalyzeArguments;
+use measured::ImportArguments;
+use measured::SourceArguments;
+use measured::run_analyze;
+use measured::run_import;
+use measured::run_inspect;
 use progress::Terminal;
 use state::FolderArchive;
 
@@ -48,6 +55,12 @@ enum Command {
     Simulate(SimulateArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
     Check(CheckArguments),
+    /// Read files of instruments, check them, and write one record in the Battery Data Format
+    Import(ImportArguments),
+    /// Show what is in files of instruments, with small plots, and what is wrong with them
+    Inspect(SourceArguments),
+    /// Classical analyses of measured files: cycles, peaks, impedance, diffusion, each with its doubts
+    Analyze(AnalyzeArguments),
 }
 
 #[derive(Args)]
@@ -123,6 +136,9 @@ pub fn run() -> ExitCode {
         Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
         Command::Check(arguments) => run_check(&arguments.file),
+        Command::Import(arguments) => run_import(&arguments),
+        Command::Inspect(arguments) => run_inspect(&arguments),
+        Command::Analyze(arguments) => run_analyze(&arguments),
     };
     match result {
         Ok(code) => code,

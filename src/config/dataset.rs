@@ -11,6 +11,9 @@ use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
 use super::error::read_text;
+use super::records::RawRecord;
+use super::records::RecordFile;
+use super::records::record_files;
 use crate::estimate::Noise;
 use crate::units::Unit;
 
@@ -88,7 +91,9 @@ struct RawDataset {
     _kind: RawKind,
     #[serde(rename = "licence")]
     _licence: String,
-    facts: PathBuf,
+    facts: Option<PathBuf>,
+    #[serde(default)]
+    record: Vec<RawRecord>,
     #[serde(rename = "active_element")]
     _active_element: String,
     upper_limit_v: Option<f64>,
@@ -110,7 +115,10 @@ enum RawKind {
 /// [`ConfigError`] with the file and the line, row or key at fault.
 pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
     let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
-    let table = path.parent().unwrap_or(Path::new(".")).join(&raw.facts);
+    let Some(facts) = &raw.facts else {
+        return Err(Place::new(path).value("facts", "nothing", "the name of the table of facts"));
+    };
+    let table = path.parent().unwrap_or(Path::new(".")).join(facts);
     // Checked here, because polars would name no path in its own message.
     read_text(&table)?;
     let unreadable = |reason: String| ConfigError::Unreadable {
@@ -133,6 +141,15 @@ pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
         upper_limit_v: raw.upper_limit_v,
         path: table,
     })
+}
+
+/// Reads the measured files that a data set names, with what it says about them.
+///
+/// # Errors
+/// [`ConfigError`] with the file and the record at fault.
+pub fn read_record_files(path: &Path) -> Result<Vec<RecordFile>, ConfigError> {
+    let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
+    record_files(&Place::new(path), raw.record)
 }
 
 fn rows(place: &Place<'_>, frame: &DataFrame) -> Result<Vec<Fact>, ConfigError> {

@@ -8,13 +8,17 @@ mod measurement;
 mod model;
 mod model_file;
 mod protocol;
+mod records;
 mod variant;
 
 pub use dataset::Fact;
 pub use dataset::FactRole;
 pub use dataset::Facts;
 pub use dataset::read_facts;
+pub use dataset::read_record_files;
 pub use error::ConfigError;
 pub use experiment::read_study;
 pub use model::parse_mechanism;
 pub use model::read_mechanism;
+pub use records::Mass;
+pub use records::RecordFile;

@@ -1,17 +1,13 @@
 //! Observables: what a paper or a lab states as one number, read from records and simulations by the same code.
 
-mod analyse;
-
-pub use analyse::activation_voltage_v;
-pub use analyse::deposition_time_s;
-pub use analyse::first_oxidation_peak;
-pub use analyse::largest_current;
-pub use analyse::oxidation_peak;
-pub use analyse::passed_charge;
-pub use analyse::resistance_ohm;
-pub use analyse::transference_number;
-pub use analyse::warburg_slope;
-
+use crate::analysis::differentiable::activation_voltage_v;
+use crate::analysis::differentiable::deposition_time_s;
+use crate::analysis::differentiable::first_oxidation_peak;
+use crate::analysis::differentiable::largest_current;
+use crate::analysis::differentiable::oxidation_peak;
+use crate::analysis::differentiable::passed_charge;
+use crate::analysis::differentiable::resistance_ohm;
+use crate::analysis::differentiable::warburg_slope;
 use crate::cell::Cell;
 use crate::mechanism::Slot;
 use crate::numerics::interpolate::maximum;

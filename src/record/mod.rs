@@ -1,5 +1,18 @@
 //! Records: what a cycler or a potentiostat writes, whether measured or simulated.
 
+mod check;
+mod finding;
+mod measured;
+mod quantity;
+
+pub use check::check;
+pub use finding::Finding;
+pub use finding::Severity;
+pub use measured::Measured;
+pub use measured::Stated;
+pub use measured::Technique;
+pub use quantity::Quantity;
+
 /// Voltage and current over time. All three have the same length; time does not go back.
 ///
 /// Signs are those of the cell: positive current discharges. A whole cell's record holds A, a record per geometric

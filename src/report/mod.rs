@@ -2,6 +2,7 @@
 
 mod figures;
 mod inference;
+mod measured;
 mod recovery;
 mod result;
 mod summary;
@@ -19,6 +20,10 @@ use crate::estimate::Study;
 use result::RawResult;
 use result::RawVariant;
 
+pub use measured::describe;
+pub use measured::findings;
+pub use measured::plots;
+pub use measured::sections;
 pub use recovery::recovery_summary;
 pub use summary::Kind;
 pub use summary::summary;

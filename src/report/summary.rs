@@ -9,6 +9,7 @@ use crate::estimate::FitReport;
 use crate::estimate::NORMAL_95;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
+use crate::units::digits;
 
 /// What a report tells: a fit, or a simulation at given values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -418,22 +419,4 @@ fn write_verdicts(text: &mut String, report: &VariantReport) -> std::fmt::Result
         )?;
     }
     Ok(())
-}
-
-/// Four significant digits, without an exponent where that stays short.
-fn digits(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 || !size.is_finite() {
-        format!("{value}")
-    } else if (1e-3..1e5).contains(&size) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a logarithm between -3 and 5"
-        )]
-        let before = size.log10().floor() as i32;
-        let decimals = usize::try_from(3 - before).unwrap_or(0);
-        format!("{value:.decimals$}")
-    } else {
-        format!("{value:.3e}")
-    }
 }

@@ -1,11 +1,11 @@
 //! Long protocols against the numbers of the specification (sections 11 and 14), each within 0.5 %.
 
+use sulfit::analysis::differentiable::activation_voltage_v;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::config::read_study;
 use sulfit::estimate::Study;
 use sulfit::estimate::simulate;
-use sulfit::observe::activation_voltage_v;
 use sulfit::protocol::Cycles;
 use sulfit::simulate::Accuracy;
 use sulfit::simulate::CycleLog;

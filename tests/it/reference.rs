@@ -1,12 +1,12 @@
 //! Agreement with the independent reference solutions (tests/reference/README.md), SPEC section 17.
 
+use sulfit::analysis::differentiable::transference_number;
 use sulfit::cell::Catholyte;
 use sulfit::cell::CatholytePotential;
 use sulfit::cell::Cell;
 use sulfit::cell::Design;
 use sulfit::cell::Equilibrated;
 use sulfit::observe::Observable;
-use sulfit::observe::transference_number;
 use sulfit::record::Record;
 use sulfit::simulate::Accuracy;
 use sulfit::simulate::Outcome;

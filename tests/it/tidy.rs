@@ -11,6 +11,8 @@ const LAYERS: &[&str] = &[
     "units",
     "numerics",
     "record",
+    "analysis",
+    "import",
     "mechanism",
     "cell",
     "protocol",

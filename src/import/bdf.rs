@@ -1,0 +1,177 @@
+//! Battery Data Format: text with machine-readable or human-readable column names, and Parquet.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use polars::prelude::DataFrame;
+use polars::prelude::DataType;
+use polars::prelude::ParquetReader;
+use polars::prelude::SerReader;
+
+use crate::import::Hints;
+use crate::import::ImportError;
+use crate::import::Vendor;
+use crate::import::content::Text;
+use crate::import::draft::Draft;
+use crate::import::header::Column;
+use crate::import::header::Target;
+use crate::import::header::column;
+use crate::import::header::matched;
+use crate::import::layout::Layout;
+use crate::record::Measured;
+use crate::record::Quantity;
+use crate::record::Technique;
+
+/// The reader.
+pub(super) const VENDOR: Vendor = Vendor {
+    recognises: |text| {
+        let line = text.text.lines().next().unwrap_or("");
+        let names = [
+            "test_time_second",
+            "Test Time / s",
+            "frequency_hertz",
+            "Frequency / Hz",
+        ];
+        names.iter().any(|name| {
+            line.split([',', ';', '\t'])
+                .any(|cell| cell.trim().trim_matches('"') == *name)
+        })
+    },
+    read,
+};
+
+// The format fixes the sign: positive current charges.
+const LAYOUT: Layout = Layout {
+    technique: None,
+    ..Layout::cycler("Battery Data Format", COLUMNS)
+};
+
+const COLUMNS: &[Column] = &[
+    column(&["testtime"], Target::Record(Quantity::TestTime)),
+    column(&["unixtime"], Target::Record(Quantity::UnixTime)),
+    column(
+        &["voltage", "voltagevolt"],
+        Target::Record(Quantity::Voltage),
+    ),
+    column(
+        &["current", "currentampere"],
+        Target::Record(Quantity::Current),
+    ),
+    column(&["cyclecount"], Target::Record(Quantity::Cycle)),
+    column(
+        &["stepid", "stepcount", "stepindex"],
+        Target::Record(Quantity::Step),
+    ),
+    column(
+        &["chargingcapacity"],
+        Target::Record(Quantity::ChargingCapacity),
+    ),
+    column(
+        &["dischargingcapacity"],
+        Target::Record(Quantity::DischargingCapacity),
+    ),
+    column(
+        &["surfacetemperature", "temperaturet1", "ambienttemperature"],
+        Target::Record(Quantity::Temperature),
+    ),
+    column(&["frequency"], Target::Record(Quantity::Frequency)),
+    column(&["realimpedance"], Target::Record(Quantity::RealImpedance)),
+    column(
+        &["imaginaryimpedance"],
+        Target::Record(Quantity::ImaginaryImpedance),
+    ),
+    column(&["absoluteimpedance"], Target::Magnitude),
+    column(&["phase"], Target::Phase),
+];
+
+fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
+    LAYOUT.read(text, hints)
+}
+
+/// Reads a Parquet file in this format.
+///
+/// # Errors
+/// [`ImportError`] if it is damaged or lacks a column.
+pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, ImportError> {
+    let damaged = |reason: String| ImportError::Kind {
+        path: path.to_owned(),
+        kind: format!("a Parquet file that cannot be read ({reason})"),
+        remedy: "write it again".to_owned(),
+    };
+    let frame = ParquetReader::new(Cursor::new(bytes))
+        .finish()
+        .map_err(|error| damaged(error.to_string()))?;
+    let names: Vec<&str> = frame
+        .get_column_names()
+        .into_iter()
+        .map(|name| name.as_str())
+        .collect();
+    let found = matched(&names, COLUMNS);
+    let mut draft = Draft::new(found.iter().map(|column| column.target));
+    let columns: Vec<Vec<f64>> = found
+        .iter()
+        .map(|column| values(&frame, names[column.index]).map_err(|e| damaged(e.to_string())))
+        .collect::<Result<_, _>>()?;
+    let mut row_values = vec![0.0; columns.len()];
+    for row in 0..frame.height() {
+        for (value, column) in row_values.iter_mut().zip(&columns) {
+            *value = column[row];
+        }
+        draft.push(row + 1, &row_values);
+    }
+    let header = crate::import::table::Header {
+        first_row: 0,
+        delimiter: crate::import::table::Delimiter::Space,
+        decimal_comma: false,
+        columns: found,
+    };
+    if !header.is_complete() || draft.len() == 0 {
+        return Err(ImportError::Unrecognised {
+            path: path.to_owned(),
+            found: format!("a Parquet table of {} rows with the columns {}", draft.len(), names.join(", ")),
+            expected: "test_time_second, voltage_volt and current_ampere, or frequency_hertz and an impedance".to_owned(),
+        });
+    }
+    let technique = technique(&frame);
+    let mut measured = LAYOUT.finish(
+        draft,
+        &Hints {
+            technique,
+            ..Hints::default()
+        },
+    );
+    measured.instrument = instrument(&frame).unwrap_or(measured.instrument);
+    Ok(measured)
+}
+
+fn values(frame: &DataFrame, name: &str) -> polars::prelude::PolarsResult<Vec<f64>> {
+    let column = frame.column(name)?.cast(&DataType::Float64)?;
+    Ok(column
+        .f64()?
+        .iter()
+        .map(|value| value.unwrap_or(f64::NAN))
+        .collect())
+}
+
+fn text_of(frame: &DataFrame, name: &str) -> Option<String> {
+    frame
+        .column(name)
+        .ok()?
+        .str()
+        .ok()?
+        .get(0)
+        .map(str::to_owned)
+}
+
+/// The technique that sulfit wrote beside the columns.
+fn technique(frame: &DataFrame) -> Option<Technique> {
+    let name = text_of(frame, super::write::TECHNIQUE)?;
+    Technique::NAMES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, technique)| *technique)
+}
+
+fn instrument(frame: &DataFrame) -> Option<String> {
+    text_of(frame, super::write::INSTRUMENT)
+}

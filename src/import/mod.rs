@@ -1,0 +1,158 @@
+//! Instrument files to measured records: one file per vendor, recognised by content, nothing believed blindly.
+
+mod arbin;
+mod autolab;
+mod basytec;
+mod bdf;
+mod biologic;
+mod bitrode;
+mod chi;
+mod content;
+mod draft;
+mod error;
+mod gamry;
+mod generic;
+mod header;
+mod land;
+mod layout;
+mod maccor;
+mod neware;
+mod novonix;
+mod parstat;
+mod pec;
+mod powersuite;
+mod relaxis;
+mod table;
+mod technique;
+mod value;
+mod workbook;
+mod write;
+mod zahner;
+mod zplot;
+
+use std::path::Path;
+
+pub use error::ImportError;
+pub use generic::ColumnPlace;
+pub use generic::NamedColumn;
+pub use write::write_csv;
+pub use write::write_parquet;
+
+use crate::record::Finding;
+use crate::record::Measured;
+use crate::record::Quantity;
+use crate::record::Severity;
+use crate::record::Technique;
+use crate::record::check;
+use content::Content;
+use content::Text;
+use content::content;
+
+/// Which current a file writes as positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PositiveCurrent {
+    /// The one that charges the cell or oxidises at the working electrode.
+    Charge,
+    /// The one that discharges the cell or reduces at the working electrode.
+    Discharge,
+}
+
+/// What the user says about a file, beyond what stands in it.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    /// How it was measured.
+    pub technique: Option<Technique>,
+    /// Sign of the current; overrides that of the instrument.
+    pub positive_current: Option<PositiveCurrent>,
+    /// Geometric area of the electrode (m²), for files with current densities.
+    pub area_m2: Option<f64>,
+    /// Scan rate (V/s), for voltammograms without a time.
+    pub scan_rate_v_s: Option<f64>,
+    /// Columns of a table that no instrument's layout describes.
+    pub columns: Vec<NamedColumn>,
+}
+
+/// A vendor's reader.
+struct Vendor {
+    /// Whether a text comes from this vendor's instruments.
+    recognises: fn(&Text) -> bool,
+    /// Reads it.
+    read: fn(&Text, &Hints) -> Result<Measured, ImportError>,
+}
+
+/// All readers of text, the unmistakable ones first.
+const VENDORS: &[Vendor] = &[
+    gamry::VENDOR,
+    biologic::VENDOR,
+    zplot::VENDOR,
+    relaxis::VENDOR,
+    parstat::VENDOR,
+    chi::VENDOR,
+    autolab::VENDOR,
+    basytec::VENDOR,
+    novonix::VENDOR,
+    maccor::VENDOR,
+    bitrode::VENDOR,
+    pec::VENDOR,
+    bdf::VENDOR,
+    land::VENDOR,
+    arbin::VENDOR,
+    neware::VENDOR,
+    powersuite::VENDOR,
+];
+
+/// Reads a measurement from a file, whatever its instrument, and checks it.
+///
+/// # Errors
+/// [`ImportError`] if the file is none that can be read, with what to do instead.
+pub fn read_measured(path: &Path, hints: &Hints) -> Result<Measured, ImportError> {
+    let bytes = std::fs::read(path).map_err(|error| ImportError::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    parse_measured(path, bytes, hints)
+}
+
+/// The same for bytes; the path is for messages only.
+///
+/// # Errors
+/// See [`read_measured`].
+pub fn parse_measured(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measured, ImportError> {
+    let mut measured = match content(path, bytes)? {
+        Content::Text(text) => parse_text(&text, hints)?,
+        Content::Workbook(bytes) => workbook::read(path, bytes, hints)?,
+        Content::Parquet(bytes) => bdf::read_parquet(path, bytes)?,
+        Content::Zahner(bytes) => zahner::read(path, &bytes)?,
+    };
+    drop_dc_rows(&mut measured);
+    let found = check(&measured);
+    measured.findings.extend(found);
+    Ok(measured)
+}
+
+fn parse_text(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
+    if !hints.columns.is_empty() {
+        return generic::read_named(text, hints);
+    }
+    match VENDORS.iter().find(|vendor| (vendor.recognises)(text)) {
+        Some(vendor) => (vendor.read)(text, hints),
+        None => generic::read(text, hints),
+    }
+}
+
+/// Rows of a spectrum without a frequency are a direct-current part of the experiment.
+fn drop_dc_rows(measured: &mut Measured) {
+    let Some(frequency) = measured.values(Quantity::Frequency) else {
+        return;
+    };
+    let keep: Vec<bool> = frequency.iter().map(|f| *f > 0.0).collect();
+    let dropped = measured.retain(&keep);
+    if let Some(first) = dropped.first() {
+        let found = format!(
+            "{} rows without a frequency, from the direct-current part of the experiment, were left out",
+            dropped.len()
+        );
+        let finding = Finding::new(Severity::Note, found, "").at(*first as usize);
+        measured.findings.push(finding);
+    }
+}

@@ -1,0 +1,166 @@
+//! Measured records in words: what was understood, the range of every column, what was found, small plots, analyses.
+
+use std::fmt::Write;
+
+use textplots::Chart;
+use textplots::Plot;
+use textplots::Shape;
+
+use crate::analysis::Quantity;
+use crate::analysis::overview::Section;
+use crate::record::Measured;
+use crate::record::Quantity as Column;
+use crate::record::Technique;
+use crate::units::digits;
+
+/// Points of a small plot.
+const PLOTTED: usize = 2000;
+/// Width and height of a small plot (dots of Braille characters).
+const PLOT_SIZE: (u32, u32) = (120, 40);
+
+/// What the program understood of a measured record.
+pub fn describe(measured: &Measured, name: &str) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_description(&mut text, measured, name);
+    text
+}
+
+fn write_description(text: &mut String, measured: &Measured, name: &str) -> std::fmt::Result {
+    writeln!(
+        text,
+        "{name}: {}, {}, {} rows; positive current charges or oxidises",
+        measured.instrument,
+        measured.technique,
+        measured.len()
+    )?;
+    for column in Column::ALL {
+        let Some(values) = measured.values(column) else {
+            continue;
+        };
+        let finite = values.iter().copied().filter(|x| x.is_finite());
+        let (low, high) = finite.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
+        let unit = match column.unit() {
+            "1" => "",
+            unit => unit,
+        };
+        writeln!(
+            text,
+            "  {:<12} {:>10} to {:>10} {unit}",
+            column.name(),
+            digits(low),
+            digits(high)
+        )?;
+    }
+    Ok(())
+}
+
+/// What was found, one line each.
+pub fn findings(measured: &Measured) -> String {
+    let lines = measured.findings.iter();
+    lines
+        .map(|finding| format!("  {}: {finding}\n", finding.severity))
+        .collect()
+}
+
+/// Small plots of a record, for the terminal.
+pub fn plots(measured: &Measured) -> String {
+    let pairs: &[(Column, Column)] = match measured.technique {
+        Technique::Impedance => &[(Column::RealImpedance, Column::ImaginaryImpedance)],
+        Technique::Voltammetry => &[(Column::Voltage, Column::Current)],
+        Technique::OpenCircuit => &[(Column::TestTime, Column::Voltage)],
+        _ => &[
+            (Column::TestTime, Column::Voltage),
+            (Column::TestTime, Column::Current),
+        ],
+    };
+    pairs
+        .iter()
+        .filter_map(|(x, y)| plot(measured, *x, *y))
+        .collect()
+}
+
+fn plot(measured: &Measured, x: Column, y: Column) -> Option<String> {
+    let (xs, ys) = (measured.values(x)?, measured.values(y)?);
+    // A spectrum is drawn as is usual, with the capacitive arcs above the axis.
+    let (sign, minus) = match y {
+        Column::ImaginaryImpedance => (-1.0, "-"),
+        _ => (1.0, ""),
+    };
+    let every = xs.len().div_ceil(PLOTTED).max(1);
+    #[expect(clippy::cast_possible_truncation, reason = "dots on a terminal")]
+    let points: Vec<(f32, f32)> = xs
+        .iter()
+        .zip(ys)
+        .step_by(every)
+        .map(|(x, y)| (*x as f32, (sign * y) as f32))
+        .filter(|(x, y)| x.is_finite() && y.is_finite())
+        .collect();
+    let low = points.iter().map(|p| p.0).fold(f32::MAX, f32::min);
+    let high = points.iter().map(|p| p.0).fold(f32::MIN, f32::max);
+    if points.len() < 2 || low >= high {
+        return None;
+    }
+    let shape = match measured.technique {
+        Technique::Impedance => Shape::Points(&points),
+        _ => Shape::Lines(&points),
+    };
+    let (width, height) = PLOT_SIZE;
+    let mut chart = Chart::new(width, height, low, high);
+    let drawn = chart.lineplot(&shape);
+    drawn.axis();
+    drawn.figures();
+    Some(format!(
+        "\n  {minus}{} ({}) over {} ({})\n{drawn}",
+        y.name(),
+        y.unit(),
+        x.name(),
+        x.unit()
+    ))
+}
+
+/// Sections of analyses, aligned, with their doubts below.
+pub fn sections(sections: &[Section]) -> String {
+    let mut text = String::new();
+    for section in sections {
+        // Writing into a string cannot fail.
+        let _ = write_section(&mut text, section);
+    }
+    text
+}
+
+fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
+    writeln!(text, "  {}", section.title)?;
+    let width = section
+        .rows
+        .iter()
+        .map(|row| row.name.len())
+        .max()
+        .unwrap_or(0);
+    for row in &section.rows {
+        writeln!(
+            text,
+            "    {:<width$}  {}",
+            row.name,
+            quantity(&row.quantity)
+        )?;
+    }
+    for warning in &section.warnings {
+        writeln!(text, "    ! {warning}")?;
+    }
+    Ok(())
+}
+
+/// Value, standard uncertainty and unit.
+fn quantity(quantity: &Quantity) -> String {
+    let sd = quantity
+        .sd
+        .map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
+    let unit = match quantity.unit {
+        "1" => "",
+        unit => unit,
+    };
+    format!("{}{sd} {unit}", digits(quantity.value))
+        .trim_end()
+        .to_owned()
+}
