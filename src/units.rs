@@ -96,9 +96,8 @@ fn half_power(text: &str) -> Option<i32> {
 /// Factor to SI and exponents of kg, m, s, A, K, mol.
 fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
     Some(match symbol {
-        "1" | "e" => (1.0, [0; 6]),
+        "1" | "e" | "rad" => (1.0, [0; 6]),
         "%" => (0.01, [0; 6]),
-        "rad" => (1.0, [0; 6]),
         "deg" => (std::f64::consts::PI / 180.0, [0; 6]),
         "kg" => (1.0, [1, 0, 0, 0, 0, 0]),
         "g" => (1e-3, [1, 0, 0, 0, 0, 0]),

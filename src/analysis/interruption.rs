@@ -292,7 +292,8 @@ fn warnings(
     }
     if one.resistance.value < 0.0 || one.diffusion_resistance.value < 0.0 {
         warnings.push(
-            "voltage relaxes in the direction of the current; check the sign of the current and the order of the points"
+            "voltage relaxes in the direction of the current; check the sign of the current, or use an earlier window if \
+             the relaxation bends"
                 .into(),
         );
     }
@@ -310,7 +311,7 @@ fn warnings(
 ///
 /// `length_m` is the volume over the surface of the active particles (m), a third of the radius of spheres; the slopes are
 /// those of the equilibrium voltage over the time with current and of the relaxation. `None` where the interruption has no
-/// neighbours or does not relax. Source: Chien et al., Nat. Commun. 14 (2023) 2289, equation 7.
+/// neighbours or does not relax. Source: Chien et al., Nat. Commun. 14 (2023) 2289.
 pub fn particle_diffusion(one: &Interruption, length_m: f64) -> Option<Quantity> {
     let equilibrium = one.equilibrium_slope?;
     let value = 4.0 / PI * (length_m * equilibrium.value / one.relaxation.value).powi(2);

@@ -69,7 +69,7 @@ pub fn ramps(record: &Record) -> Result<Vec<Ramp>, AnalysisError> {
     let lowest = v.iter().copied().fold(f64::INFINITY, f64::min);
     let threshold = (TURN_SHARE * (highest - lowest)).max(TURN_NOISE * noise_sd(v));
     let mut ends = vec![0];
-    ends.extend(turning_points(v, threshold).iter().map(|t| t.index));
+    ends.extend(turning_points(v, |_| threshold).iter().map(|t| t.index));
     ends.push(v.len() - 1);
     let ramps: Vec<Ramp> = ends
         .windows(2)

@@ -104,16 +104,18 @@ pub(super) struct Turn {
     pub(super) is_maximum: bool,
 }
 
-/// Maxima and minima, alternating, that the curve leaves by at least `threshold` on both sides; the ends are none.
-pub(super) fn turning_points(y: &[f64], threshold: f64) -> Vec<Turn> {
-    let threshold = threshold.max(f64::MIN_POSITIVE);
+/// Maxima and minima, alternating, that the curve leaves by at least a threshold on both sides; the ends are none.
+///
+/// The threshold may depend on the level of the upper of the two values, as noise does.
+pub(super) fn turning_points(y: &[f64], threshold: impl Fn(f64) -> f64) -> Vec<Turn> {
+    let is_apart = |low: f64, high: f64| high - low >= threshold(high).max(f64::MIN_POSITIVE);
     let (mut low, mut high) = (0, 0);
     let mut is_rising = None;
     let mut turns = Vec::new();
     for (i, value) in y.iter().enumerate() {
         high = if *value > y[high] { i } else { high };
         low = if *value < y[low] { i } else { low };
-        let (has_risen, has_fallen) = (value - y[low] >= threshold, y[high] - value >= threshold);
+        let (has_risen, has_fallen) = (is_apart(y[low], *value), is_apart(*value, y[high]));
         let turn = |index: usize, is_maximum: bool| Turn { index, is_maximum };
         match is_rising {
             Some(true) if has_fallen => turns.push(turn(high, true)),
@@ -221,7 +223,7 @@ mod tests {
 
         #[test]
         fn any_values_have_turns_inside(y in proptest::collection::vec(-1.0f64..1.0, 0..40)) {
-            let turns = turning_points(&y, 0.5);
+            let turns = turning_points(&y, |_| 0.5);
             for pair in turns.windows(2) {
                 prop_assert!(pair[0].index < pair[1].index);
                 prop_assert!(pair[0].is_maximum != pair[1].is_maximum);
@@ -276,7 +278,7 @@ mod tests {
     #[test]
     fn small_wiggles_are_no_turns() {
         let y = [0.0, 1.0, 0.9, 2.0, 0.0, 0.1, 3.0];
-        let turns = turning_points(&y, 0.5);
+        let turns = turning_points(&y, |_| 0.5);
         let indices: Vec<usize> = turns.iter().map(|t| t.index).collect();
         assert_eq!(indices, [3, 4]);
         assert!(turns[0].is_maximum && !turns[1].is_maximum);

@@ -155,6 +155,7 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
 fn quantity(quantity: &Quantity) -> String {
     let sd = quantity
         .sd
+        .filter(|sd| *sd > 0.0)
         .map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
     let unit = match quantity.unit {
         "1" => "",
