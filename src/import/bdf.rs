@@ -98,7 +98,23 @@ pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, Impo
         kind: format!("a Parquet file that cannot be read ({reason})"),
         remedy: "write it again".to_owned(),
     };
-    let frame = ParquetReader::new(Cursor::new(bytes))
+    let mut reader = ParquetReader::new(Cursor::new(bytes));
+    let metadata = reader
+        .get_metadata()
+        .map_err(|error| damaged(error.to_string()))?;
+    let origin: Vec<(String, String)> = metadata
+        .key_value_metadata()
+        .iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+        .collect();
+    let stated = |name: &str| {
+        origin
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let frame = reader
         .finish()
         .map_err(|error| damaged(error.to_string()))?;
     let names: Vec<&str> = frame
@@ -132,15 +148,19 @@ pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, Impo
             expected: "test_time_second, voltage_volt and current_ampere, or frequency_hertz and an impedance".to_owned(),
         });
     }
-    let technique = technique(&frame);
-    let mut measured = LAYOUT.finish(
-        draft,
-        &Hints {
-            technique,
-            ..Hints::default()
-        },
-    );
-    measured.instrument = instrument(&frame).unwrap_or(measured.instrument);
+    // What sulfit wrote beside the columns.
+    let technique = stated(super::write::TECHNIQUE).and_then(|name| {
+        let known = Technique::NAMES.iter().find(|(n, _)| *n == name)?;
+        Some(known.1)
+    });
+    let hints = Hints {
+        technique,
+        ..Hints::default()
+    };
+    let mut measured = LAYOUT.finish(draft, &hints);
+    if let Some(instrument) = stated(super::write::INSTRUMENT) {
+        instrument.clone_into(&mut measured.instrument);
+    }
     Ok(measured)
 }
 
@@ -151,27 +171,4 @@ fn values(frame: &DataFrame, name: &str) -> polars::prelude::PolarsResult<Vec<f6
         .iter()
         .map(|value| value.unwrap_or(f64::NAN))
         .collect())
-}
-
-fn text_of(frame: &DataFrame, name: &str) -> Option<String> {
-    frame
-        .column(name)
-        .ok()?
-        .str()
-        .ok()?
-        .get(0)
-        .map(str::to_owned)
-}
-
-/// The technique that sulfit wrote beside the columns.
-fn technique(frame: &DataFrame) -> Option<Technique> {
-    let name = text_of(frame, super::write::TECHNIQUE)?;
-    Technique::NAMES
-        .iter()
-        .find(|(n, _)| *n == name)
-        .map(|(_, technique)| *technique)
-}
-
-fn instrument(frame: &DataFrame) -> Option<String> {
-    text_of(frame, super::write::INSTRUMENT)
 }

@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
-use polars::prelude::Column;
 use polars::prelude::CsvWriter;
-use polars::prelude::DataFrame;
+use polars::prelude::KeyValueMetadata;
 use polars::prelude::ParquetCompression;
 use polars::prelude::ParquetWriter;
 use polars::prelude::PolarsResult;
@@ -12,9 +11,9 @@ use polars::prelude::SerWriter;
 
 use crate::record::Measured;
 
-/// Column with the technique, beside those of the format.
+/// Metadata with the technique.
 pub(super) const TECHNIQUE: &str = "sulfit_technique";
-/// Column with the instrument, beside those of the format.
+/// Metadata with the instrument.
 pub(super) const INSTRUMENT: &str = "sulfit_instrument";
 
 /// Writes a record as Parquet.
@@ -22,9 +21,14 @@ pub(super) const INSTRUMENT: &str = "sulfit_instrument";
 /// # Errors
 /// What polars says, above all a full disk.
 pub fn write_parquet(measured: &Measured, to: impl Write) -> PolarsResult<()> {
+    let origin = vec![
+        (TECHNIQUE.to_owned(), measured.technique.to_string()),
+        (INSTRUMENT.to_owned(), measured.instrument.clone()),
+    ];
     ParquetWriter::new(to)
         .with_compression(ParquetCompression::Snappy)
-        .finish(&mut with_origin(measured)?)?;
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(origin)))
+        .finish(&mut measured.frame.clone())?;
     Ok(())
 }
 
@@ -34,18 +38,4 @@ pub fn write_parquet(measured: &Measured, to: impl Write) -> PolarsResult<()> {
 /// What polars says, above all a full disk.
 pub fn write_csv(measured: &Measured, to: impl Write) -> PolarsResult<()> {
     CsvWriter::new(to).finish(&mut measured.frame.clone())
-}
-
-fn with_origin(measured: &Measured) -> PolarsResult<DataFrame> {
-    let n = measured.len();
-    let mut frame = measured.frame.clone();
-    let technique = measured.technique.to_string();
-    let words = [
-        (TECHNIQUE, technique.as_str()),
-        (INSTRUMENT, measured.instrument.as_str()),
-    ];
-    for (name, word) in words {
-        frame.with_column(Column::new(name.into(), vec![word; n]))?;
-    }
-    Ok(frame)
 }

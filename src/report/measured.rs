@@ -82,10 +82,16 @@ pub fn plots(measured: &Measured) -> String {
 
 fn plot(measured: &Measured, x: Column, y: Column) -> Option<String> {
     let (xs, ys) = (measured.values(x)?, measured.values(y)?);
-    // A spectrum is drawn as is usual, with the capacitive arcs above the axis.
-    let (sign, minus) = match y {
-        Column::ImaginaryImpedance => (-1.0, "-"),
-        _ => (1.0, ""),
+    // A spectrum is drawn as is usual, with the capacitive arcs above the axis, and small currents in their own unit.
+    let largest = ys
+        .iter()
+        .filter(|y| y.is_finite())
+        .fold(0.0_f64, |m, y| m.max(y.abs()));
+    let (factor, label) = match y {
+        Column::ImaginaryImpedance => (-1.0, "-Im Z (ohm)".to_owned()),
+        Column::Current if largest < 1e-3 => (1e6, "current (uA)".to_owned()),
+        Column::Current if largest < 1.0 => (1e3, "current (mA)".to_owned()),
+        _ => (1.0, format!("{} ({})", y.name(), y.unit())),
     };
     let every = xs.len().div_ceil(PLOTTED).max(1);
     #[expect(clippy::cast_possible_truncation, reason = "dots on a terminal")]
@@ -93,7 +99,7 @@ fn plot(measured: &Measured, x: Column, y: Column) -> Option<String> {
         .iter()
         .zip(ys)
         .step_by(every)
-        .map(|(x, y)| (*x as f32, (sign * y) as f32))
+        .map(|(x, y)| (*x as f32, (factor * y) as f32))
         .filter(|(x, y)| x.is_finite() && y.is_finite())
         .collect();
     let low = points.iter().map(|p| p.0).fold(f32::MAX, f32::min);
@@ -111,9 +117,7 @@ fn plot(measured: &Measured, x: Column, y: Column) -> Option<String> {
     drawn.axis();
     drawn.figures();
     Some(format!(
-        "\n  {minus}{} ({}) over {} ({})\n{drawn}",
-        y.name(),
-        y.unit(),
+        "\n  {label} over {} ({})\n{drawn}",
         x.name(),
         x.unit()
     ))
