@@ -88,6 +88,23 @@ pub struct Given {
     pub keep: bool,
 }
 
+impl Default for Given {
+    /// One electron at 25 °C, all else unknown.
+    fn default() -> Self {
+        Self {
+            area_m2: None,
+            sulfur_kg: None,
+            concentration_mol_m3: None,
+            electrons: 1.0,
+            temperature_k: 298.15,
+            equilibrium_v: None,
+            polarisation_v: None,
+            interface_ohm: None,
+            keep: false,
+        }
+    }
+}
+
 impl Given {
     fn conditions(&self) -> Option<Conditions> {
         Some(Conditions {

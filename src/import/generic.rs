@@ -154,10 +154,10 @@ pub(super) fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> 
             "a unit beside each name, like 'current (mA)' or 'I/mA'",
             "write it there, or state the columns in a data set file (docs/formats.md)",
         )),
-        Err(NoHeader::Missing(closest)) => {
+        Err(NoHeader::Missing(closest, lacks)) => {
             match find_header_with(&text.text, COLUMNS, Header::is_curve) {
                 Ok(header) => read_untimed(text, &header, hints),
-                Err(_) => Err(unrecognised(text, &closest)),
+                Err(_) => Err(unrecognised(text, &closest, &lacks)),
             }
         }
     }
@@ -189,17 +189,17 @@ fn read_untimed(text: &Text, header: &Header, hints: &Hints) -> Result<Measured,
     Ok(LAYOUT.finish(draft, &hints))
 }
 
-fn unrecognised(text: &Text, closest: &str) -> ImportError {
+fn unrecognised(text: &Text, closest: &str, lacks: &str) -> ImportError {
     ImportError::Unrecognised {
         path: text.path.clone(),
-        found: what_is_there(text, closest),
+        found: what_is_there(text, closest, lacks),
         expected: "columns for time, voltage and current, or frequency and impedance".to_owned(),
     }
 }
 
-fn what_is_there(text: &Text, closest: &str) -> String {
+fn what_is_there(text: &Text, closest: &str, lacks: &str) -> String {
     if !closest.is_empty() {
-        return format!("the columns '{}'", shortened(closest));
+        return format!("the columns '{}', without {lacks}", shortened(closest));
     }
     let first = text
         .text

@@ -67,7 +67,7 @@ impl Layout {
                 "its unit in the header, like 'current (mA)' or 'I/mA'",
                 "write it there, or state the column in a data set file (docs/formats.md)",
             ),
-            NoHeader::Missing(closest) if closest.is_empty() => text.wrong(
+            NoHeader::Missing(closest, _) if closest.is_empty() => text.wrong(
                 None,
                 format!(
                     "a file like those of {}, without a line of column names",
@@ -76,9 +76,9 @@ impl Layout {
                 "columns for time, voltage and current, or frequency and impedance",
                 "export it again with all columns",
             ),
-            NoHeader::Missing(closest) => text.wrong(
+            NoHeader::Missing(closest, lacks) => text.wrong(
                 None,
-                format!("the columns '{}'", shortened(&closest)),
+                format!("the columns '{}', without {lacks}", shortened(&closest)),
                 "columns for time, voltage and current, or frequency and impedance",
                 "export it again with all columns",
             ),

@@ -124,6 +124,7 @@ pub fn parse_measured(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Meas
         Content::Parquet(bytes) => bdf::read_parquet(path, bytes)?,
         Content::Zahner(bytes) => zahner::read(path, &bytes)?,
     };
+    check_whole(path, &measured)?;
     drop_dc_rows(&mut measured);
     let found = check(&measured);
     measured.findings.extend(found);
@@ -138,6 +139,41 @@ fn parse_text(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
         Some(vendor) => (vendor.read)(text, hints),
         None => generic::read(text, hints),
     }
+}
+
+/// A layout may find its table and still no numbers in a column, for want of a unit or of a date that can be read.
+fn check_whole(path: &Path, measured: &Measured) -> Result<(), ImportError> {
+    let has = |quantity: &Quantity| measured.values(*quantity).is_some();
+    let curve = [Quantity::TestTime, Quantity::Voltage, Quantity::Current];
+    let spectrum = [
+        Quantity::Frequency,
+        Quantity::RealImpedance,
+        Quantity::ImaginaryImpedance,
+    ];
+    if curve.iter().all(has) || spectrum.iter().all(has) {
+        return Ok(());
+    }
+    let present: Vec<&str> = Quantity::ALL
+        .into_iter()
+        .filter(has)
+        .map(Quantity::name)
+        .collect();
+    Err(ImportError::Layout {
+        path: path.to_owned(),
+        line: None,
+        found: format!(
+            "a file like those of {}, with numbers for {} only",
+            measured.instrument,
+            if present.is_empty() {
+                "nothing".to_owned()
+            } else {
+                present.join(", ")
+            }
+        ),
+        expected: "time, voltage and current, or frequency and impedance, each with its unit"
+            .to_owned(),
+        remedy: "export it again with all columns".to_owned(),
+    })
 }
 
 /// Rows of a spectrum without a frequency are a direct-current part of the experiment.

@@ -125,6 +125,7 @@ fn flattened(text: &Text) -> Text {
             .count();
         match (index, n_empty) {
             (0 | 1, _) => {}
+            (_, n) if n == cells.len() => {}
             (2, _) => {
                 flat.push_str(
                     ["Cycle", "Step", "Step Type"]

@@ -4,6 +4,7 @@ use crate::import::Hints;
 use crate::import::ImportError;
 use crate::import::Vendor;
 use crate::import::content::Text;
+use crate::import::draft::Draft;
 use crate::import::header::Column;
 use crate::import::header::Target;
 use crate::import::header::column;
@@ -55,32 +56,30 @@ fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
         .iter()
         .position(|line| line.starts_with("Definition=Segment"))
     else {
-        let measured = LAYOUT.read(text, hints)?;
-        return Ok(as_spectrum(measured));
+        let header = LAYOUT.header(text)?;
+        return Ok(LAYOUT.finish(without_empty_spectrum(LAYOUT.draft(text, &header)?), hints));
     };
     let names = lines[at].trim_start_matches("Definition=");
     let mut header = header_at(&[names], 0, Delimiter::Char(b','), COLUMNS);
     header.first_row = at + 1;
-    let mut measured = LAYOUT.finish(LAYOUT.draft(text, &header)?, hints);
+    let draft = without_empty_spectrum(LAYOUT.draft(text, &header)?);
+    let mut measured = LAYOUT.finish(draft, hints);
     measured.stated = lines[..at].iter().filter_map(|line| stated(line)).collect();
-    Ok(as_spectrum(measured))
+    Ok(measured)
 }
 
 /// Every row has columns for a spectrum; where none has a frequency it is none.
-fn as_spectrum(mut measured: Measured) -> Measured {
-    let is_spectrum = measured
-        .values(Quantity::Frequency)
+fn without_empty_spectrum(mut draft: Draft) -> Draft {
+    let frequency = Target::Record(Quantity::Frequency);
+    let is_spectrum = draft
+        .column(frequency)
         .is_some_and(|f| f.iter().any(|f| *f > 0.0));
     if !is_spectrum {
-        for quantity in [
-            Quantity::Frequency,
-            Quantity::RealImpedance,
-            Quantity::ImaginaryImpedance,
-        ] {
-            measured.remove(quantity);
-        }
+        draft.take(frequency);
+        draft.take(Target::Record(Quantity::RealImpedance));
+        draft.take(Target::Record(Quantity::ImaginaryImpedance));
     }
-    measured
+    draft
 }
 
 fn stated(line: &str) -> Option<Stated> {

@@ -80,6 +80,26 @@ impl Header {
         self.columns.iter().any(|column| column.target == target)
     }
 
+    /// What is missing for a measurement, in words.
+    fn lacks(&self) -> String {
+        if self.has(Target::Record(Quantity::Frequency)) {
+            return "real and imaginary part of an impedance, or magnitude and phase".to_owned();
+        }
+        let has = |quantity| self.has(Target::Record(quantity));
+        let is_current = has(Quantity::Current) || self.has(Target::CurrentDensity);
+        let parts = [
+            (self.is_timed(), "time"),
+            (has(Quantity::Voltage), "voltage"),
+            (is_current, "current"),
+        ];
+        let missing: Vec<&str> = parts
+            .iter()
+            .filter(|(is, _)| !is)
+            .map(|(_, name)| *name)
+            .collect();
+        missing.join(" and ")
+    }
+
     /// A column that needs a unit and has none.
     pub(super) fn without_unit(&self) -> Option<&str> {
         let column = self.columns.iter().find(|column| column.factor.is_none())?;
@@ -112,8 +132,8 @@ impl Header {
 
 /// Why no header was found.
 pub(super) enum NoHeader {
-    /// No line has the columns; the line that comes closest.
-    Missing(String),
+    /// No line has the columns: the line that comes closest, and what it lacks.
+    Missing(String, String),
     /// A line (counted from one) has them, this one without a unit.
     NoUnit(usize, String),
 }
@@ -131,7 +151,7 @@ pub(super) fn find_header_with(
 ) -> Result<Header, NoHeader> {
     let lines: Vec<&str> = text.lines().take(HEADER_WITHIN).collect();
     let mut unit_missing = None;
-    let mut closest = (0, String::new());
+    let mut closest = (0, String::new(), String::new());
     for (index, line) in lines.iter().enumerate() {
         for delimiter in Delimiter::ALL {
             let cells = delimiter.cells(line);
@@ -145,7 +165,7 @@ pub(super) fn find_header_with(
                     unit_missing.get_or_insert((index + 1, name.to_owned()));
                 }
                 _ if header.columns.len() > closest.0 => {
-                    closest = (header.columns.len(), (*line).to_owned());
+                    closest = (header.columns.len(), (*line).to_owned(), header.lacks());
                 }
                 _ => {}
             }
@@ -153,7 +173,7 @@ pub(super) fn find_header_with(
     }
     Err(match unit_missing {
         Some((line, name)) => NoHeader::NoUnit(line, name),
-        None => NoHeader::Missing(closest.1),
+        None => NoHeader::Missing(closest.1, closest.2),
     })
 }
 
@@ -247,7 +267,8 @@ pub(super) fn read_rows(rows: &Rows<'_>) -> Draft {
         .skip(header.first_row)
         .peekable();
     while let Some((index, line)) = lines.next() {
-        if line.trim().is_empty() {
+        // Spreadsheets write empty rows as delimiters.
+        if !line.contains(|c: char| c.is_alphanumeric()) {
             continue;
         }
         if (rows.is_end)(line) {
@@ -321,7 +342,9 @@ fn read_cell(rows: &Rows<'_>, column: &Found, cell: Option<&str>) -> Option<f64>
     let cell = cell?;
     let decimal_comma = rows.header.decimal_comma;
     match column.target {
-        Target::Record(Quantity::TestTime) | Target::StepTime => duration_s(cell, decimal_comma),
+        Target::Record(Quantity::TestTime) | Target::StepTime => {
+            duration_s(cell, decimal_comma).filter(|time| time.is_finite())
+        }
         Target::Clock | Target::Record(Quantity::UnixTime) => unix_time_s(cell),
         Target::Mode => (rows.mode)(cell.trim()).map(f64::from),
         Target::Overload => Some(f64::from(u8::from(is_overload(cell.trim())))),

@@ -5,8 +5,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use calamine::Data;
-use calamine::Range;
 use calamine::Reader;
+use calamine::Sheets;
+use calamine::Xlsx;
 use calamine::open_workbook_auto_from_rs;
 
 use crate::import::Hints;
@@ -14,8 +15,13 @@ use crate::import::ImportError;
 use crate::import::content::Text;
 use crate::record::Measured;
 
-/// Rows of all sheets together that are read: a small workbook can unpack to a huge one.
-const CELLS_MAX: usize = 200_000_000;
+/// Most text that a sheet may become (bytes): a small workbook can unpack to a huge one.
+const TEXT_MAX: usize = 1 << 30;
+/// Rows and columns that Excel knows.
+const PLACE_MAX: (u32, u32) = (1_048_576, 16_384);
+
+/// A workbook in memory.
+type Book = Sheets<Cursor<Vec<u8>>>;
 
 /// Reads a workbook: the first sheet that is a record, with the sheets that go on from it.
 ///
@@ -29,15 +35,25 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
     };
     let mut workbook =
         open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| damaged(e.to_string()))?;
+    if matches!(workbook, Sheets::Xlsb(_) | Sheets::Ods(_)) {
+        return Err(damaged("neither xlsx nor xls".to_owned()));
+    }
     let mut names = workbook.sheet_names();
     // Records before summaries, whatever their order in the book.
     names.sort_by_key(|name| !is_record_name(name));
     let mut told = None;
     for (index, name) in names.iter().enumerate() {
-        let Ok(range) = workbook.worksheet_range(name) else {
-            continue;
+        let sheet = match sheet_text(&mut workbook, name) {
+            Ok(sheet) => sheet,
+            Err(reason) => {
+                told.get_or_insert_with(|| format!("sheet '{name}': {reason}"));
+                continue;
+            }
         };
-        let mut text = sheet_text(path, &range);
+        let mut text = Text {
+            path: path.to_owned(),
+            text: sheet,
+        };
         let is_known = super::VENDORS
             .iter()
             .any(|vendor| (vendor.recognises)(&text));
@@ -48,8 +64,10 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
             continue;
         }
         for next in names[index + 1..].iter().filter(|next| goes_on(name, next)) {
-            if let Ok(range) = workbook.worksheet_range(next) {
-                append_rows(&mut text.text, &range);
+            // A sheet that goes on repeats the names of the columns.
+            if let Ok(sheet) = sheet_text(&mut workbook, next) {
+                let rows = sheet.split_once('\n').map_or("", |(_, rows)| rows);
+                text.text.push_str(rows);
             }
         }
         text.path = format!("{}, sheet {name}", path.display()).into();
@@ -84,24 +102,50 @@ fn first_line(text: &Text) -> String {
     crate::import::layout::shortened(text.text.lines().next().unwrap_or(""))
 }
 
-/// A sheet as tab-separated text whose lines are the sheet's rows.
-fn sheet_text(path: &Path, range: &Range<Data>) -> Text {
-    let mut text = String::new();
-    if let Some((first_row, _)) = range.start() {
-        (0..first_row).for_each(|_| text.push('\n'));
-    }
-    if range.height().saturating_mul(range.width()) <= CELLS_MAX {
-        range.rows().for_each(|row| append_row(&mut text, row));
-    }
-    Text {
-        path: path.to_owned(),
-        text: text.trim_start_matches('\n').to_owned(),
-    }
+/// A sheet as tab-separated text whose lines are the sheet's rows, from the first that is filled.
+fn sheet_text(workbook: &mut Book, name: &str) -> Result<String, String> {
+    let text = match workbook {
+        Sheets::Xlsx(xlsx) => streamed(xlsx, name)?,
+        // Older books have 65 536 rows of 256 columns at most.
+        older => {
+            let range = older.worksheet_range(name).map_err(|e| e.to_string())?;
+            let mut text = String::new();
+            range.rows().for_each(|row| append_row(&mut text, row));
+            text
+        }
+    };
+    Ok(text.trim_start_matches('\n').to_owned())
 }
 
-/// The rows of a sheet that goes on; it repeats the names of the columns.
-fn append_rows(text: &mut String, range: &Range<Data>) {
-    range.rows().skip(1).for_each(|row| append_row(text, row));
+/// Reads cell by cell: a range would reserve room for all cells between the outermost two, of which a file of a
+/// kilobyte can demand 17 billion.
+fn streamed(xlsx: &mut Xlsx<Cursor<Vec<u8>>>, name: &str) -> Result<String, String> {
+    let mut cells = xlsx
+        .worksheet_cells_reader(name)
+        .map_err(|e| e.to_string())?;
+    let mut text = String::new();
+    let (mut row, mut column) = (0, 0);
+    while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
+        let place = cell.get_position();
+        if place.0 >= PLACE_MAX.0 || place.1 >= PLACE_MAX.1 || text.len() > TEXT_MAX {
+            return Err("a sheet larger than any record".to_owned());
+        }
+        // Excel writes cells in order; what comes too late has no place left.
+        if place < (row, column) {
+            continue;
+        }
+        while row < place.0 {
+            text.push('\n');
+            (row, column) = (row + 1, 0);
+        }
+        while column < place.1 {
+            text.push('\t');
+            column += 1;
+        }
+        append_cell(&mut text, &Data::from(cell.get_value().clone()));
+    }
+    text.push('\n');
+    Ok(text)
 }
 
 fn append_row(text: &mut String, row: &[Data]) {
@@ -109,18 +153,22 @@ fn append_row(text: &mut String, row: &[Data]) {
         if index > 0 {
             text.push('\t');
         }
-        // Writing into a string cannot fail.
-        let _ = match cell {
-            Data::Empty | Data::Error(_) => Ok(()),
-            Data::DateTime(moment) => match moment.as_datetime() {
-                Some(date) if !moment.is_duration() => {
-                    write!(text, "{}", date.format("%Y-%m-%d %H:%M:%S%.3f"))
-                }
-                _ => write!(text, "{}", moment.as_f64() * 86_400.0),
-            },
-            Data::String(words) => write!(text, "{}", words.replace(['\t', '\n', '\r'], " ")),
-            other => write!(text, "{other}"),
-        };
+        append_cell(text, cell);
     }
     text.push('\n');
+}
+
+fn append_cell(text: &mut String, cell: &Data) {
+    // Writing into a string cannot fail.
+    let _ = match cell {
+        Data::Empty | Data::Error(_) => Ok(()),
+        Data::DateTime(moment) => match moment.as_datetime() {
+            Some(date) if !moment.is_duration() => {
+                write!(text, "{}", date.format("%Y-%m-%d %H:%M:%S%.3f"))
+            }
+            _ => write!(text, "{}", moment.as_f64() * 86_400.0),
+        },
+        Data::String(words) => write!(text, "{}", words.replace(['\t', '\n', '\r'], " ")),
+        other => write!(text, "{other}"),
+    };
 }

@@ -215,12 +215,6 @@ impl Measured {
         dropped
     }
 
-    /// Takes a column away.
-    pub fn remove(&mut self, quantity: Quantity) {
-        // A column that is not there is away already.
-        let _ = self.frame.drop_in_place(quantity.label());
-    }
-
     /// Ranges of rows in which a column keeps its value; all rows if there is no such column.
     pub fn runs(&self, quantity: Quantity) -> Vec<std::ops::Range<usize>> {
         let Some(values) = self.values(quantity) else {

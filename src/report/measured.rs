@@ -157,15 +157,16 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
 
 /// Value, standard uncertainty and unit.
 fn quantity(quantity: &Quantity) -> String {
-    let sd = quantity
-        .sd
-        .filter(|sd| *sd > 0.0)
-        .map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
+    let is_count = quantity.sd.is_none() && quantity.unit == "1" && quantity.value.fract() == 0.0;
+    if is_count {
+        return format!("{}", quantity.value);
+    }
+    let sd = quantity.sd.filter(|sd| *sd > 0.0);
+    let sd = sd.map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
     let unit = match quantity.unit {
         "1" => "",
         unit => unit,
     };
-    format!("{}{sd} {unit}", digits(quantity.value))
-        .trim_end()
-        .to_owned()
+    let text = format!("{}{sd} {unit}", digits(quantity.value));
+    text.trim_end().to_owned()
 }

@@ -9,9 +9,11 @@
 mod bad_input;
 mod cli;
 mod estimation;
+mod import;
 mod long;
 mod mechanism;
 mod physics;
+mod real_files;
 mod recovery;
 mod reference;
 mod robustness;
