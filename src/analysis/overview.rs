@@ -56,7 +56,7 @@ impl Section {
     }
 
     /// The section that tells why there is no result.
-    fn failed(title: impl Into<String>, reason: impl ToString) -> Self {
+    fn failed(title: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
         Self {
             title: title.into(),
             rows: Vec::new(),

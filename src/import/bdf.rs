@@ -1,11 +1,13 @@
 //! Battery Data Format: text with machine-readable or human-readable column names, and Parquet.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
 use polars::prelude::DataFrame;
 use polars::prelude::DataType;
 use polars::prelude::ParquetReader;
+use polars::prelude::PolarsResult;
 use polars::prelude::SerReader;
 
 use crate::import::Hints;
@@ -18,6 +20,10 @@ use crate::import::header::Target;
 use crate::import::header::column;
 use crate::import::header::matched;
 use crate::import::layout::Layout;
+use crate::import::table::Delimiter;
+use crate::import::table::Header;
+use crate::import::write::INSTRUMENT;
+use crate::import::write::TECHNIQUE;
 use crate::record::Measured;
 use crate::record::Quantity;
 use crate::record::Technique;
@@ -93,54 +99,20 @@ fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
 /// # Errors
 /// [`ImportError`] if it is damaged or lacks a column.
 pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, ImportError> {
-    let damaged = |reason: String| ImportError::Kind {
+    let (frame, origin) = open(bytes).map_err(|error| ImportError::Kind {
         path: path.to_owned(),
-        kind: format!("a Parquet file that cannot be read ({reason})"),
+        kind: format!("a Parquet file that cannot be read ({error})"),
         remedy: "write it again".to_owned(),
-    };
-    let mut reader = ParquetReader::new(Cursor::new(bytes));
-    let metadata = reader
-        .get_metadata()
-        .map_err(|error| damaged(error.to_string()))?;
-    let origin: Vec<(String, String)> = metadata
-        .key_value_metadata()
-        .iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
-        .collect();
-    let stated = |name: &str| {
-        origin
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let frame = reader
-        .finish()
-        .map_err(|error| damaged(error.to_string()))?;
-    let names: Vec<&str> = frame
-        .get_column_names()
-        .into_iter()
-        .map(|name| name.as_str())
-        .collect();
-    let found = matched(&names, COLUMNS);
-    let mut draft = Draft::new(found.iter().map(|column| column.target));
-    let columns: Vec<Vec<f64>> = found
-        .iter()
-        .map(|column| values(&frame, names[column.index]).map_err(|e| damaged(e.to_string())))
-        .collect::<Result<_, _>>()?;
-    let mut row_values = vec![0.0; columns.len()];
-    for row in 0..frame.height() {
-        for (value, column) in row_values.iter_mut().zip(&columns) {
-            *value = column[row];
-        }
-        draft.push(row + 1, &row_values);
-    }
-    let header = crate::import::table::Header {
+    })?;
+    let names = frame.get_column_names();
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let header = Header {
         first_row: 0,
-        delimiter: crate::import::table::Delimiter::Space,
+        delimiter: Delimiter::Space,
         decimal_comma: false,
-        columns: found,
+        columns: matched(&names, COLUMNS),
     };
+    let draft = draft(&frame, &names, &header);
     if !header.is_complete() || draft.len() == 0 {
         return Err(ImportError::Unrecognised {
             path: path.to_owned(),
@@ -149,8 +121,8 @@ pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, Impo
         });
     }
     // What sulfit wrote beside the columns.
-    let technique = stated(super::write::TECHNIQUE).and_then(|name| {
-        let known = Technique::NAMES.iter().find(|(n, _)| *n == name)?;
+    let technique = origin.get(TECHNIQUE).and_then(|stated| {
+        let known = Technique::NAMES.iter().find(|(name, _)| name == stated)?;
         Some(known.1)
     });
     let hints = Hints {
@@ -158,13 +130,42 @@ pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, Impo
         ..Hints::default()
     };
     let mut measured = LAYOUT.finish(draft, &hints);
-    if let Some(instrument) = stated(super::write::INSTRUMENT) {
-        instrument.clone_into(&mut measured.instrument);
+    if let Some(instrument) = origin.get(INSTRUMENT) {
+        measured.instrument.clone_from(instrument);
     }
     Ok(measured)
 }
 
-fn values(frame: &DataFrame, name: &str) -> polars::prelude::PolarsResult<Vec<f64>> {
+/// The table of a Parquet file and the words beside it.
+fn open(bytes: Vec<u8>) -> PolarsResult<(DataFrame, BTreeMap<String, String>)> {
+    let mut reader = ParquetReader::new(Cursor::new(bytes));
+    let metadata = reader.get_metadata()?;
+    let pairs = metadata.key_value_metadata().iter().flatten();
+    let words = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)));
+    let words = words.collect();
+    Ok((reader.finish()?, words))
+}
+
+/// The known columns; what is no number there is unknown.
+fn draft(frame: &DataFrame, names: &[&str], header: &Header) -> Draft {
+    let mut draft = Draft::new(header.columns.iter().map(|column| column.target));
+    let unknown = |_| vec![f64::NAN; frame.height()];
+    let columns: Vec<Vec<f64>> = header
+        .columns
+        .iter()
+        .map(|column| values(frame, names[column.index]).unwrap_or_else(unknown))
+        .collect();
+    let mut row_values = vec![0.0; columns.len()];
+    for row in 0..frame.height() {
+        for (value, column) in row_values.iter_mut().zip(&columns) {
+            *value = column[row];
+        }
+        draft.push(row + 1, &row_values);
+    }
+    draft
+}
+
+fn values(frame: &DataFrame, name: &str) -> PolarsResult<Vec<f64>> {
     let column = frame.column(name)?.cast(&DataType::Float64)?;
     Ok(column
         .f64()?

@@ -1,4 +1,4 @@
-//! BioLogic EC-Lab and BT-Lab: text exports of every technique, with or without their preamble.
+//! `BioLogic` EC-Lab and BT-Lab: text exports of every technique, with or without their preamble.
 
 use crate::import::Hints;
 use crate::import::ImportError;

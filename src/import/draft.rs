@@ -265,21 +265,21 @@ impl Draft {
         );
         let magnitude = self.take(Target::Magnitude);
         let phase = self.take(Target::Phase);
-        if let Some(negative) = self.take(Target::NegativeImaginary) {
-            if self.column(im).is_none() {
-                self.put(im, negative.iter().map(|x| -x).collect());
-            }
+        if let Some(negative) = self.take(Target::NegativeImaginary)
+            && self.column(im).is_none()
+        {
+            self.put(im, negative.iter().map(|x| -x).collect());
         }
-        if self.column(re).is_none() || self.column(im).is_none() {
-            if let (Some(magnitude), Some(phase)) = (magnitude, phase) {
-                let polar = magnitude
-                    .iter()
-                    .zip(&phase)
-                    .map(|(m, p)| (m, p.to_radians()));
-                let (real, imaginary) = polar.map(|(m, p)| (m * p.cos(), m * p.sin())).unzip();
-                self.put(re, real);
-                self.put(im, imaginary);
-            }
+        if (self.column(re).is_none() || self.column(im).is_none())
+            && let (Some(magnitude), Some(phase)) = (magnitude, phase)
+        {
+            let polar = magnitude
+                .iter()
+                .zip(&phase)
+                .map(|(m, p)| (m, p.to_radians()));
+            let (real, imaginary) = polar.map(|(m, p)| (m * p.cos(), m * p.sin())).unzip();
+            self.put(re, real);
+            self.put(im, imaginary);
         }
     }
 

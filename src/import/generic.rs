@@ -10,6 +10,7 @@ use crate::import::header::Target;
 use crate::import::header::column;
 use crate::import::header::column_in;
 use crate::import::layout::Layout;
+use crate::import::layout::check_area;
 use crate::import::layout::shortened;
 use crate::import::table::Delimiter;
 use crate::import::table::Header;
@@ -145,7 +146,7 @@ const COLUMNS: &[Column] = &[
 pub(super) fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
     match find_header(&text.text, COLUMNS) {
         Ok(header) => {
-            LAYOUT.check_area(text, &header, hints)?;
+            check_area(text, &header, hints)?;
             Ok(LAYOUT.finish(LAYOUT.draft(text, &header)?, hints))
         }
         Err(NoHeader::NoUnit(line, name)) => Err(text.wrong(
@@ -173,7 +174,7 @@ fn read_untimed(text: &Text, header: &Header, hints: &Hints) -> Result<Measured,
             "state --scan-rate-v-s, or scan_rate_v_s in the data set file",
         ));
     };
-    LAYOUT.check_area(text, header, hints)?;
+    check_area(text, header, hints)?;
     let mut draft = LAYOUT.draft(text, header)?;
     let potential = draft
         .column(Target::Record(Quantity::Voltage))
@@ -256,7 +257,7 @@ pub(super) fn read_named(text: &Text, hints: &Hints) -> Result<Measured, ImportE
             "name all of them in the data set file",
         ));
     }
-    LAYOUT.check_area(text, &header, hints)?;
+    check_area(text, &header, hints)?;
     Ok(LAYOUT.finish(LAYOUT.draft(text, &header)?, hints))
 }
 
@@ -322,7 +323,7 @@ fn is_row(line: &str, delimiter: Delimiter) -> bool {
             .iter()
             .filter(|c| !c.trim().is_empty())
             .take(2)
-            .all(|c| is_number(&c))
+            .all(is_number)
 }
 
 fn missing(text: &Text, lines: &[&str], hints: &Hints) -> ImportError {

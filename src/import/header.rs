@@ -47,7 +47,11 @@ impl Target {
             // Unit knows no offset; a temperature is taken as it is, and so is a date.
             Self::Record(
                 Quantity::Cycle | Quantity::Step | Quantity::Temperature | Quantity::UnixTime,
-            ) => None,
+            )
+            | Self::Clock
+            | Self::Mode
+            | Self::Overload
+            | Self::Excluded => None,
             Self::Record(Quantity::ChargingCapacity | Quantity::DischargingCapacity) => Some("Ah"),
             Self::Record(quantity) => Some(quantity.unit()),
             Self::StepTime => Some("s"),
@@ -55,7 +59,6 @@ impl Target {
             Self::CurrentDensity => Some("A m^-2"),
             Self::NegativeImaginary | Self::Magnitude => Some("ohm"),
             Self::Phase => Some("deg"),
-            Self::Clock | Self::Mode | Self::Overload | Self::Excluded => None,
         }
     }
 
@@ -151,7 +154,7 @@ pub(super) fn matched(cells: &[&str], layout: &[Column]) -> Vec<Found> {
 pub(super) fn split_unit(cell: &str) -> (String, Option<String>) {
     let cell = cell.trim().trim_matches('"').trim();
     let candidates = [
-        cell.rsplit_once('/').map(|(name, unit)| (name, unit)),
+        cell.rsplit_once('/'),
         bracketed(cell, '(', ')'),
         bracketed(cell, '[', ']'),
         cell.rsplit_once('_'),
@@ -160,10 +163,10 @@ pub(super) fn split_unit(cell: &str) -> (String, Option<String>) {
     for (name, unit) in candidates.into_iter().flatten() {
         // ZView's Z'(a) and Z''(b) are names.
         let is_name = name.ends_with('\'');
-        if let Some(unit) = unit_of(unit).filter(|_| !is_name || unit.len() > 1) {
-            if !reduced(name).is_empty() {
-                return (reduced(name), Some(unit));
-            }
+        if let Some(unit) = unit_of(unit).filter(|_| !is_name || unit.len() > 1)
+            && !reduced(name).is_empty()
+        {
+            return (reduced(name), Some(unit));
         }
     }
     (reduced(cell), None)

@@ -135,29 +135,24 @@ impl Layout {
     /// See [`Self::header`] and [`Self::draft`].
     pub(super) fn read(&self, text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
         let header = self.header(text)?;
-        self.check_area(text, &header, hints)?;
+        check_area(text, &header, hints)?;
         Ok(self.finish(self.draft(text, &header)?, hints))
     }
+}
 
-    /// A current density is of no use without the area.
-    pub(super) fn check_area(
-        &self,
-        text: &Text,
-        header: &Header,
-        hints: &Hints,
-    ) -> Result<(), ImportError> {
-        let is_density =
-            header.has(Target::CurrentDensity) && !header.has(Target::Record(Quantity::Current));
-        if is_density && hints.area_m2.is_none() {
-            return Err(text.wrong(
-                Some(header.first_row),
-                "a current density instead of a current",
-                "the electrode area",
-                "state --area-cm2, or electrode_area_cm2 in the data set file",
-            ));
-        }
-        Ok(())
+/// A current density is of no use without the area.
+pub(super) fn check_area(text: &Text, header: &Header, hints: &Hints) -> Result<(), ImportError> {
+    let is_density =
+        header.has(Target::CurrentDensity) && !header.has(Target::Record(Quantity::Current));
+    if is_density && hints.area_m2.is_none() {
+        return Err(text.wrong(
+            Some(header.first_row),
+            "a current density instead of a current",
+            "the electrode area",
+            "state --area-cm2, or electrode_area_cm2 in the data set file",
+        ));
     }
+    Ok(())
 }
 
 /// The beginning of a line, for messages.

@@ -73,6 +73,10 @@ fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
 }
 
 /// C charges, D discharges, all others (R, P, S, FRA) do neither.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other vendors have modes without a sign"
+)]
 fn sign_of_state(state: &str) -> Option<i8> {
     Some(match state {
         "C" => 1,

@@ -1,4 +1,4 @@
-//! Parstat and VersaStudio: tab-separated text, and `.par` files with their settings around the table.
+//! Parstat and `VersaStudio`: tab-separated text, and `.par` files with their settings around the table.
 
 use crate::import::Hints;
 use crate::import::ImportError;

@@ -1,4 +1,4 @@
-//! PowerSuite: spectra as three columns without units.
+//! `PowerSuite`: spectra as three columns without units.
 
 use crate::import::Vendor;
 use crate::import::header::Column;

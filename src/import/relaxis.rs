@@ -1,4 +1,4 @@
-//! RelaxIS: exported spectra.
+//! `RelaxIS`: exported spectra.
 
 use crate::import::Vendor;
 use crate::import::header::Column;

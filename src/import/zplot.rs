@@ -1,4 +1,4 @@
-//! ZPlot and ZView: text of spectra, with settings in front; the `Z60W` form that others export too.
+//! `ZPlot` and `ZView`: text of spectra, with settings in front; the `Z60W` form that others export too.
 
 use crate::import::Hints;
 use crate::import::ImportError;

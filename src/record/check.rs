@@ -241,7 +241,7 @@ fn cycles(measured: &Measured) -> Option<Finding> {
     }
     let row = (1..cycle.len()).find(|row| {
         let step = cycle[*row] - cycle[row - 1];
-        step < 0.0 || step > 1.0
+        !(0.0..=1.0).contains(&step)
     })?;
     let found = format!("the cycle jumps from {} to {}", cycle[row - 1], cycle[row]);
     let remedy = "cycles are missing or several tests stand in one file: split it here";
@@ -311,21 +311,26 @@ fn trend_share(measured: &Measured, voltage: &[f64], current: &[f64]) -> Option<
 /// Whatever the reaction, the current of the sweep to higher potentials lies above that of the sweep back, because the
 /// interface stores charge and the concentrations lag: ∮ I dE > 0 with oxidation positive.
 fn loop_share(voltage: &[f64], current: &[f64]) -> Option<f64> {
+    const BINS: usize = 50;
     let span = voltage
         .iter()
         .fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
-    let bins = 50;
-    let width = (span.1 - span.0) / f64::from(bins);
-    if !(width > 0.0) {
+    let width = (span.1 - span.0) / BINS as f64;
+    if width <= 0.0 || !width.is_finite() {
         return None;
     }
-    let mut sums = vec![[(0.0, 0.0); 2]; bins as usize];
+    let mut sums = [[(0.0, 0.0); 2]; BINS];
     for row in 1..voltage.len().min(current.len()) {
         let step = voltage[row] - voltage[row - 1];
         if step == 0.0 || !current[row].is_finite() {
             continue;
         }
-        let bin = (((voltage[row] - span.0) / width) as usize).min(bins as usize - 1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of the range, which lies between zero and the number of bins"
+        )]
+        let bin = (((voltage[row] - span.0) / width) as usize).min(BINS - 1);
         let (sum, n) = &mut sums[bin][usize::from(step > 0.0)];
         *sum += current[row];
         *n += 1.0;

@@ -76,6 +76,9 @@ pub struct Measured {
 
 impl Measured {
     /// A record of columns that all have as many rows as `lines`; columns of another length are left out.
+    ///
+    /// # Panics
+    /// If a quantity is there twice.
     pub fn new(
         columns: Vec<(Quantity, Vec<f64>)>,
         lines: Vec<u32>,
@@ -198,6 +201,9 @@ impl Measured {
     }
 
     /// Keeps the rows for which a condition holds; returns the lines of the others.
+    ///
+    /// # Panics
+    /// Never: the columns have one length.
     pub fn retain(&mut self, keep: &[bool]) -> Vec<u32> {
         let is_kept = |row: usize| keep.get(row).copied().unwrap_or(true);
         let rows: Vec<usize> = (0..self.len()).filter(|row| is_kept(*row)).collect();

@@ -57,10 +57,12 @@ fn write_description(text: &mut String, measured: &Measured, name: &str) -> std:
 
 /// What was found, one line each.
 pub fn findings(measured: &Measured) -> String {
-    let lines = measured.findings.iter();
-    lines
-        .map(|finding| format!("  {}: {finding}\n", finding.severity))
-        .collect()
+    let mut text = String::new();
+    for finding in &measured.findings {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "  {}: {finding}", finding.severity);
+    }
+    text
 }
 
 /// Small plots of a record, for the terminal.

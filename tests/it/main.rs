@@ -11,6 +11,7 @@ mod cli;
 mod estimation;
 mod import;
 mod long;
+mod measured_commands;
 mod mechanism;
 mod physics;
 mod real_files;

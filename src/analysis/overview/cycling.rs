@@ -28,7 +28,7 @@ const ACTIVATION_WINDOW: f64 = 0.15;
 pub(super) fn sections(record: &Record, given: &Given) -> Vec<Section> {
     let halves = match half_cycles(record, REST_SHARE) {
         Ok(halves) => halves,
-        Err(error) => return vec![Section::failed("cycles", error)],
+        Err(error) => return vec![Section::failed("cycles", &error)],
     };
     let cycles = cycles(&halves);
     let mut sections = vec![capacities(&cycles, given)];
@@ -45,7 +45,7 @@ const SULFUR_C_PER_KG: f64 = 2.0 * FARADAY_C_PER_MOL / 0.032_06;
 pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
     let halves = match half_cycles(record, REST_SHARE) {
         Ok(halves) => halves,
-        Err(error) => return Section::failed("cycles", error),
+        Err(error) => return Section::failed("cycles", &error),
     };
     let cycles = cycles(&halves);
     let mut section = Section::new(format!("{} cycles", cycles.len()));
@@ -157,7 +157,7 @@ fn activated(record: &Record, halves: &[HalfCycle]) -> Option<Section> {
             section.warnings = found.warnings;
             Some(section)
         }
-        Err(error) => Some(Section::failed(title, error)),
+        Err(error) => Some(Section::failed(title, &error)),
     }
 }
 
@@ -187,7 +187,7 @@ fn increments(record: &Record, halves: &[HalfCycle]) -> Vec<Section> {
                     section.warnings = found.warnings;
                     section
                 }
-                Err(error) => Section::failed(title, error),
+                Err(error) => Section::failed(title, &error),
             },
         )
     });

@@ -60,7 +60,7 @@ fn tested(gate: &Gate, spectrum: &Spectrum) -> Section {
 fn fitted(spectrum: &Spectrum) -> Section {
     let fit = match fit_circuit(spectrum, Choice::default()) {
         Ok(fit) => fit,
-        Err(error) => return Section::failed("Randles circuit", error),
+        Err(error) => return Section::failed("Randles circuit", &error),
     };
     let mut section = Section::new(format!("Randles circuit {}", fit.circuit));
     for parameter in &fit.parameters {
@@ -81,7 +81,7 @@ fn fitted(spectrum: &Spectrum) -> Section {
 fn diffusion(spectrum: &Spectrum, given: &Given) -> Section {
     let found = match warburg(spectrum, None) {
         Ok(found) => found,
-        Err(error) => return Section::failed("Warburg coefficient", error),
+        Err(error) => return Section::failed("Warburg coefficient", &error),
     };
     let (low, high) = found.window_hz;
     let mut section = Section::new(format!("Warburg coefficient, {low:.3e} to {high:.3e} Hz"));

@@ -95,7 +95,7 @@ pub fn of_series(series: &[Voltammogram], given: &Given) -> Vec<Section> {
                 section.warnings = found.warnings;
                 sections.push(section);
             }
-            Err(error) => sections.push(Section::failed(title, error)),
+            Err(error) => sections.push(Section::failed(title, &error)),
         }
     }
     let couples: Vec<(&str, f64, Separation)> = series
@@ -119,7 +119,7 @@ fn kinetics(
     let Some(diffusion) = diffusion else {
         return Section::failed(
             title,
-            "needs a diffusion coefficient: state --area-cm2 and --concentration-mol-m3",
+            &"needs a diffusion coefficient: state --area-cm2 and --concentration-mol-m3",
         );
     };
     let points: Vec<RateSeparation> = couples
@@ -143,7 +143,7 @@ fn kinetics(
             section.warnings = found.warnings;
             section
         }
-        Err(error) => Section::failed(title, error),
+        Err(error) => Section::failed(title, &error),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn sections(record: &Record, given: &Given) -> Vec<Section> {
 fn decay(record: &Record, given: &Given) -> Section {
     let title = "Cottrell line";
     let (Some(first), Some(last)) = (record.time_s.first(), record.time_s.last()) else {
-        return Section::failed(title, "no points");
+        return Section::failed(title, &"no points");
     };
     let span = last - first;
     let window = (WINDOW.0 * span, WINDOW.1 * span);
@@ -38,7 +38,7 @@ fn decay(record: &Record, given: &Given) -> Section {
             section.warnings = found.warnings;
             section
         }
-        Err(error) => Section::failed(title, error),
+        Err(error) => Section::failed(title, &error),
     }
 }
 
@@ -47,12 +47,12 @@ fn transference(record: &Record, given: &Given) -> Section {
     let (Some(voltage), Some((before, after))) = (given.polarisation_v, given.interface_ohm) else {
         return Section::failed(
             title,
-            "needs the resistances of the interfaces: state --interface-ohm BEFORE AFTER, from spectra before and after",
+            &"needs the resistances of the interfaces: state --interface-ohm BEFORE AFTER, from spectra before and after",
         );
     };
     let currents = match polarisation_currents(record) {
         Ok(currents) => currents,
-        Err(error) => return Section::failed(title, error),
+        Err(error) => return Section::failed(title, &error),
     };
     let exact = |value: f64, unit: &'static str| Quantity::new(value, None, unit);
     let measured = Polarisation {
@@ -72,6 +72,6 @@ fn transference(record: &Record, given: &Given) -> Section {
             section.warnings = [currents.warnings, found.warnings].concat();
             section
         }
-        Err(error) => Section::failed(title, error),
+        Err(error) => Section::failed(title, &error),
     }
 }

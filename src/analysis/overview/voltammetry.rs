@@ -21,7 +21,7 @@ const RAMPS_TOLD: usize = 6;
 pub(super) fn sections(record: &Record, given: &Given) -> Vec<Section> {
     let ramps = match voltammogram(record, PROMINENCE_SHARE) {
         Ok(ramps) => ramps,
-        Err(error) => return vec![Section::failed("voltammogram", error)],
+        Err(error) => return vec![Section::failed("voltammogram", &error)],
     };
     let mut sections: Vec<Section> = ramps
         .iter()
@@ -32,7 +32,7 @@ pub(super) fn sections(record: &Record, given: &Given) -> Vec<Section> {
     if ramps.len() > RAMPS_TOLD {
         sections.push(Section::failed(
             format!("{} more ramps", ramps.len() - RAMPS_TOLD),
-            "not told one by one",
+            &"not told one by one",
         ));
     }
     for (first, pair) in couples(&ramps).into_iter().take(RAMPS_TOLD) {
@@ -122,6 +122,6 @@ fn slope(record: &Record, index: usize, found: &RampPeaks, given: &Given) -> Sec
             section.warnings = found.warnings;
             section
         }
-        Err(error) => Section::failed(title, error),
+        Err(error) => Section::failed(title, &error),
     }
 }
