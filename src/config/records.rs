@@ -207,7 +207,7 @@ fn mass(place: &Place<'_>, key: &str, raw: &RawMass) -> Result<Mass, ConfigError
             )
         })?;
         place.number(
-            key,
+            &format!("{key}.sulfur_share"),
             share,
             |s| s > 0.0 && s <= 1.0,
             "a share above 0 and up to 1",

@@ -1,5 +1,6 @@
 //! `sulfit import`, `inspect` and `analyze`: what they print, write and refuse.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use std::process::Output;
@@ -83,11 +84,11 @@ fn a_data_set_says_what_no_instrument_knows() {
         "inspect",
         "generic_no_units.csv",
         "--dataset",
-        "dataset.toml",
+        "../records.toml",
     ]);
     assert_eq!(told.status.code(), Some(0), "{}", text(&told.stderr));
-    // 0.5 mA for 16 min over half a milligram of sulfur.
-    let capacity = 0.5 * 16.0 / 60.0 / 0.5e-3;
+    // 0.5 mA for 8 min over half a milligram of sulfur.
+    let capacity = 0.5 * 8.0 / 60.0 / 0.5e-3;
     let expected = format!("{capacity:.1} mAh g^-1");
     assert!(
         text(&told.stdout).contains(&expected),
@@ -95,7 +96,7 @@ fn a_data_set_says_what_no_instrument_knows() {
         text(&told.stdout)
     );
     assert!(text(&told.stdout).contains("by 1672 mAh/g of sulfur"));
-    let unknown = sulfit(&["inspect", "land_english.csv", "--dataset", "dataset.toml"]);
+    let unknown = sulfit(&["inspect", "land_english.csv", "--dataset", "../records.toml"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("not among the records of the data set"));
 }
@@ -103,7 +104,7 @@ fn a_data_set_says_what_no_instrument_knows() {
 #[test]
 fn a_wrong_data_set_is_told_with_its_key() {
     let folder = tempfile::tempdir().unwrap();
-    let right = std::fs::read_to_string(project(FILES).join("dataset.toml")).unwrap();
+    let right = std::fs::read_to_string(project("tests/files/records.toml")).unwrap();
     for (find, put, says) in [
         (
             "sulfur_share = 0.5",
@@ -238,7 +239,7 @@ fn drifting(folder: &Path) -> String {
             10.0 + resistance / (1.0 + x * x),
             -resistance * x / (1.0 + x * x),
         );
-        table.push_str(&format!("{frequency},{re},{im}\n"));
+        writeln!(table, "{frequency},{re},{im}").unwrap();
     }
     let path = folder.join("drifting.csv");
     std::fs::write(&path, table).unwrap();

@@ -63,7 +63,10 @@ pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
             .map(|half| half.capacity.value)
             .sum::<f64>()
     };
-    let balance = sum(HalfCycleKind::Charge) - sum(HalfCycleKind::Discharge);
+    let (charged, discharged) = (sum(HalfCycleKind::Charge), sum(HalfCycleKind::Discharge));
+    // Sums of a hundred thousand trapezoids differ by their rounding.
+    let is_even = (charged - discharged).abs() < 1e-9 * charged.max(discharged);
+    let balance = if is_even { 0.0 } else { charged - discharged };
     section.row(
         "charge in less charge out",
         capacity(Quantity::new(balance, None, "C"), sulfur_kg),
