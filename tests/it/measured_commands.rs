@@ -96,7 +96,12 @@ fn a_data_set_says_what_no_instrument_knows() {
         text(&told.stdout)
     );
     assert!(text(&told.stdout).contains("by 1672 mAh/g of sulfur"));
-    let unknown = sulfit(&["inspect", "land_english.csv", "--dataset", "../records.toml"]);
+    let unknown = sulfit(&[
+        "inspect",
+        "land_english.csv",
+        "--dataset",
+        "../records.toml",
+    ]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("not among the records of the data set"));
 }
