@@ -265,7 +265,6 @@ mod tests {
             ("Total Time (Hours in hh:mm:ss.xxx)", "totaltime", Some("s")),
             ("Temp (°C)", "temp", Some("degC")),
             ("j / uA cm-2", "j", Some("uA cm^-2")),
-            ("E V vs. RHE", "e", None),
         ] {
             let (found_name, found_unit) = split_unit(cell);
             assert_eq!(
