@@ -6,6 +6,7 @@
     reason = "a test may stop where something is missing, and tell how close it came"
 )]
 
+mod analysis;
 mod bad_input;
 mod cli;
 mod estimation;
