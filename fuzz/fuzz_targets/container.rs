@@ -19,11 +19,28 @@ pub(crate) fn workbook(sheet: &[u8]) -> Vec<u8> {
         let place = four(zip.len());
         let common = common(name, content);
         zip.extend([b"PK\x03\x04", &common[..], name.as_bytes(), content].concat());
-        directory.extend([b"PK\x01\x02\x14\0", &common[..], &[0; 10], &place, name.as_bytes()].concat());
+        directory.extend(
+            [
+                b"PK\x01\x02\x14\0",
+                &common[..],
+                &[0; 10],
+                &place,
+                name.as_bytes(),
+            ]
+            .concat(),
+        );
     }
     let (start, length) = (four(zip.len()), four(directory.len()));
     zip.append(&mut directory);
-    zip.extend([b"PK\x05\x06\0\0\0\0\x05\0\x05\0", &length[..], &start, &[0; 2]].concat());
+    zip.extend(
+        [
+            b"PK\x05\x06\0\0\0\0\x05\0\x05\0",
+            &length[..],
+            &start,
+            &[0; 2],
+        ]
+        .concat(),
+    );
     zip
 }
 
@@ -31,17 +48,29 @@ pub(crate) fn workbook(sheet: &[u8]) -> Vec<u8> {
 fn common(name: &str, content: &[u8]) -> Vec<u8> {
     let size = four(content.len());
     let name_length = &four(name.len())[..2];
-    [&[0x14, 0, 0, 0, 0, 0, 0, 0, 0x21, 0], &checksum(content)[..], &size, &size, name_length, &[0; 2]].concat()
+    [
+        &[0x14, 0, 0, 0, 0, 0, 0, 0, 0x21, 0],
+        &checksum(content)[..],
+        &size,
+        &size,
+        name_length,
+        &[0; 2],
+    ]
+    .concat()
 }
 
 fn four(number: usize) -> [u8; 4] {
-    u32::try_from(number).expect("inputs are small").to_le_bytes()
+    u32::try_from(number)
+        .expect("inputs are small")
+        .to_le_bytes()
 }
 
 /// CRC-32 of zip files.
 fn checksum(content: &[u8]) -> [u8; 4] {
     let sum = content.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 * (sum & 1)))
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            (sum >> 1) ^ (0xEDB8_8320 * (sum & 1))
+        })
     });
     (!sum).to_le_bytes()
 }

@@ -11,7 +11,9 @@ use sulfit::import::ColumnPlace;
 use sulfit::import::Hints;
 use sulfit::import::NamedColumn;
 
-const UNITS: [&str; 11] = ["s", "min", "V", "mV", "mA", "A cm^-2", "Hz", "ohm", "deg", "1", "furlong"];
+const UNITS: [&str; 11] = [
+    "s", "min", "V", "mV", "mA", "A cm^-2", "Hz", "ohm", "deg", "1", "furlong",
+];
 const NAMES: [&str; 6] = ["zeit", "spannung", "strom", "zyklus", "t/s", "U/V"];
 /// Bytes in front that choose names, scan rate and area.
 const CHOICES: usize = 64;

@@ -99,7 +99,8 @@ fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
 /// # Errors
 /// [`ImportError`] if it is damaged or lacks a column.
 pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, ImportError> {
-    let (frame, origin) = open(bytes).map_err(|error| ImportError::Kind {
+    let opened = super::caught(|| open(bytes).map_err(|error| error.to_string()));
+    let (frame, origin) = opened.map_err(|error| ImportError::Kind {
         path: path.to_owned(),
         kind: format!("a Parquet file that cannot be read ({error})"),
         remedy: "write it again".to_owned(),

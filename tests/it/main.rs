@@ -11,6 +11,7 @@ mod bad_input;
 mod cli;
 mod estimation;
 mod import;
+mod import_damage;
 mod long;
 mod measured_commands;
 mod mechanism;
