@@ -53,33 +53,15 @@ const COLUMNS: &[Column] = &[
     column(&["temperature"], Target::Record(Quantity::Temperature)),
 ];
 
-/// The same with a clock in the column of the time.
-const CLOCKED: Layout = Layout {
-    technique: None,
-    ..Layout::cycler("BioLogic", CLOCKED_COLUMNS)
-};
-
-const CLOCKED_COLUMNS: &[Column] = &[
-    column_in(&["time"], Target::Clock, "s"),
-    column(
-        &["ewe", "ecell", "eweece"],
-        Target::Record(Quantity::Voltage),
-    ),
-    column(&["i"], Target::Record(Quantity::Current)),
-    column_in(&["cyclenumber"], Target::Record(Quantity::Cycle), "1"),
-    column_in(&["ns"], Target::Record(Quantity::Step), "1"),
-    column(&["temperature"], Target::Record(Quantity::Temperature)),
-];
-
 fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
-    let header = header(text)?;
-    let is_clocked = has_clock(text, &header);
-    let layout = if is_clocked { &CLOCKED } else { &LAYOUT };
-    let header = if is_clocked {
-        layout.header(text)?
-    } else {
-        header
-    };
+    let mut header = header(text)?;
+    if has_clock(text, &header) {
+        let time = Target::Record(Quantity::TestTime);
+        let columns = header.columns.iter_mut();
+        for column in columns.filter(|column| column.target == time) {
+            column.target = Target::Clock;
+        }
+    }
     if technique(text) == Some(Technique::Impedance)
         && !header.has(Target::Record(Quantity::Frequency))
     {
@@ -94,7 +76,7 @@ fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
         technique: hints.technique.or_else(|| technique(text)),
         ..hints.clone()
     };
-    let mut measured = layout.finish(layout.draft(text, &header)?, &hints);
+    let mut measured = LAYOUT.finish(LAYOUT.draft(text, &header)?, &hints);
     measured.stated = text
         .text
         .lines()

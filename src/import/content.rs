@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use crate::import::ImportError;
 
 /// Largest file that is unpacked (bytes): a small gzip can hide a huge one.
-const UNPACKED_MAX: u64 = 4 << 30;
+const UNPACKED_MAX: u64 = 1 << 30;
 /// Bytes that the guess of the encoding looks at.
 const GUESSED_FROM: usize = 1 << 20;
 
@@ -103,7 +103,7 @@ fn unpacked(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, ImportError> {
     let result = decoder.read_to_end(&mut out);
     let reason = match result {
         Err(error) => error.to_string(),
-        Ok(_) if out.len() as u64 > UNPACKED_MAX => "more than 4 GiB unpacked".to_owned(),
+        Ok(_) if out.len() as u64 > UNPACKED_MAX => "more than 1 GiB unpacked".to_owned(),
         Ok(_) => return Ok(out),
     };
     Err(ImportError::Kind {

@@ -382,32 +382,31 @@ impl Draft {
         if (ratio - 1.0).abs() <= COUNTER_TOLERANCE {
             return;
         }
-        let guess = [
-            (1e3, "mA"),
-            (1e-3, "mA"),
-            (60.0, "min"),
-            (1.0 / 60.0, "min"),
-            (3600.0, "h"),
-            (1.0 / 3600.0, "h"),
+        let mixed = [
+            (1e3, ", as if mA had been written as A"),
+            (1e-3, ", as if A had been written as mA"),
+            (60.0, ", as if seconds had been written as minutes"),
+            (1.0 / 60.0, ", as if minutes had been written as seconds"),
+            (3600.0, ", as if seconds had been written as hours"),
+            (1.0 / 3600.0, ", as if hours had been written as seconds"),
         ];
-        let guess = guess
+        let mixed = mixed
             .iter()
             .find(|(factor, _)| (ratio / factor - 1.0).abs() < COUNTER_TOLERANCE);
-        let (severity, remedy) = match guess {
-            Some((_, unit)) => (
+        let (severity, guess, remedy) = match mixed {
+            Some((_, guess)) => (
                 Severity::Problem,
-                format!(
-                    "the unit of time or current is wrong by what parts it from {unit}: check the header"
-                ),
+                *guess,
+                "check the units in the header, or state them in a data set file",
             ),
             None => (
                 Severity::Warning,
-                "rows may be missing or sampled too sparsely; the instrument's count was taken"
-                    .to_owned(),
+                "",
+                "rows may be missing or sampled too sparsely; the instrument's count was taken",
             ),
         };
         let found = format!(
-            "the instrument counts {:.4} mAh of {name}, the current integrates to {:.4} mAh",
+            "the instrument counts {:.4} mAh of {name}, the current integrates to {:.4} mAh{guess}",
             1e3 * counted,
             1e3 * integrated
         );

@@ -283,14 +283,8 @@ fn header_with_names(
     lines: &[&str],
     columns: &[NamedColumn],
 ) -> Option<(Option<usize>, Delimiter)> {
-    let delimiters = [
-        Delimiter::Char(b'\t'),
-        Delimiter::Char(b';'),
-        Delimiter::Char(b','),
-        Delimiter::Space,
-    ];
     lines.iter().enumerate().find_map(|(at, line)| {
-        let fits = delimiters.into_iter().find(|delimiter| {
+        let fits = Delimiter::ALL.into_iter().find(|delimiter| {
             let cells = delimiter.cells(line);
             columns.iter().all(|column| match &column.place {
                 ColumnPlace::Name(name) => cells.iter().any(|cell| is_name(cell, name)),
@@ -303,15 +297,9 @@ fn header_with_names(
 
 /// The delimiter of the first line that holds several numbers.
 fn delimiter_of_numbers(lines: &[&str]) -> Delimiter {
-    let delimiters = [
-        Delimiter::Char(b'\t'),
-        Delimiter::Char(b';'),
-        Delimiter::Char(b','),
-        Delimiter::Space,
-    ];
     lines
         .iter()
-        .find_map(|line| delimiters.into_iter().find(|d| is_row(line, *d)))
+        .find_map(|line| Delimiter::ALL.into_iter().find(|d| is_row(line, *d)))
         .unwrap_or(Delimiter::Space)
 }
 

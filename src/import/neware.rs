@@ -16,14 +16,7 @@ use crate::record::Quantity;
 /// The reader.
 pub(super) const VENDOR: Vendor = Vendor {
     recognises: |text| {
-        let head = text
-            .text
-            .lines()
-            .take(4)
-            .collect::<Vec<_>>()
-            .join("\n")
-            .to_lowercase();
-        let head = head.replace([' ', '_'], "");
+        let head = head(text);
         is_nested(&head)
             || head.contains("steptype")
             || head.contains("recordindex")
@@ -84,6 +77,12 @@ const COLUMNS: &[Column] = &[
     column(&["t1"], Target::Record(Quantity::Temperature)),
 ];
 
+/// The first lines without case, spaces and underscores.
+fn head(text: &Text) -> String {
+    let lines: Vec<&str> = text.text.lines().take(4).collect();
+    lines.join("\n").to_lowercase().replace([' ', '_'], "")
+}
+
 fn is_nested(head: &str) -> bool {
     let mut lines = head.lines();
     let first = lines.next().is_some_and(|line| line.starts_with("cycleid"));
@@ -94,14 +93,7 @@ fn is_nested(head: &str) -> bool {
 }
 
 fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
-    let head = text
-        .text
-        .lines()
-        .take(4)
-        .collect::<Vec<_>>()
-        .join("\n")
-        .to_lowercase();
-    if is_nested(&head.replace([' ', '_'], "")) {
+    if is_nested(&head(text)) {
         return LAYOUT.read(&flattened(text), hints);
     }
     LAYOUT.read(text, hints)

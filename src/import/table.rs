@@ -26,7 +26,7 @@ pub(super) enum Delimiter {
 
 impl Delimiter {
     /// Those that instruments use, in the order in which they are tried.
-    const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 4] = [
         Self::Char(b'\t'),
         Self::Char(b';'),
         Self::Char(b','),

@@ -40,19 +40,42 @@ fn write_description(text: &mut String, measured: &Measured, name: &str) -> std:
         };
         let finite = values.iter().copied().filter(|x| x.is_finite());
         let (low, high) = finite.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
-        let unit = match column.unit() {
-            "1" => "",
-            unit => unit,
-        };
-        writeln!(
-            text,
-            "  {:<12} {:>10} to {:>10} {unit}",
+        let line = format!(
+            "  {:<12} {:>10} to {:>10} {}",
             column.name(),
-            digits(low),
-            digits(high)
-        )?;
+            cell(column, low),
+            cell(column, high),
+            shown_unit(column)
+        );
+        writeln!(text, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// A value as people read it: counts without decimals, clock times as dates.
+fn cell(column: Column, value: f64) -> String {
+    match column {
+        Column::Cycle | Column::Step if value.fract() == 0.0 => format!("{value}"),
+        Column::UnixTime => date(value).unwrap_or_else(|| digits(value)),
+        _ => digits(value),
+    }
+}
+
+/// The date of a time since 1970 (s).
+fn date(unix_time_s: f64) -> Option<String> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what does not fit is no date"
+    )]
+    let moment = chrono::DateTime::from_timestamp(unix_time_s as i64, 0)?;
+    Some(moment.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+fn shown_unit(column: Column) -> &'static str {
+    match column {
+        Column::Cycle | Column::Step | Column::UnixTime => "",
+        _ => column.unit(),
+    }
 }
 
 /// What was found, one line each.

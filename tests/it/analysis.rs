@@ -133,7 +133,7 @@ fn simulated_records_are_analysed_like_measured_ones() {
     for record in &simulated.cycles {
         let sections = of_cycling(record, &Given::default());
         assert!(
-            sections[0].title.starts_with("1 cycles") || sections[0].title.starts_with("2 cycles"),
+            sections[0].title.starts_with("1 cycle") || sections[0].title.starts_with("2 cycles"),
             "{}",
             sections[0].title
         );

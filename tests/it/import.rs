@@ -325,7 +325,7 @@ const FAULTS: [Fault; 33] = [
     (
         "milliampere_as_ampere.csv",
         None,
-        "the unit of time or current is wrong",
+        "as if mA had been written as A",
     ),
     (
         "minutes_as_seconds.csv",

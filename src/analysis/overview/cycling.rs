@@ -48,7 +48,7 @@ pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
         Err(error) => return Section::failed("cycles", &error),
     };
     let cycles = cycles(&halves);
-    let mut section = Section::new(format!("{} cycles", cycles.len()));
+    let mut section = Section::new(counted(cycles.len()));
     for cycle in cycles.iter().take(BRIEF) {
         let n = cycle.number;
         let of = |charge: Option<Quantity>| charge.map(|charge| capacity(charge, sulfur_kg));
@@ -99,6 +99,11 @@ pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
     section
 }
 
+fn counted(n_cycles: usize) -> String {
+    let plural = if n_cycles == 1 { "" } else { "s" };
+    format!("{n_cycles} cycle{plural}")
+}
+
 /// A charge (C) as the capacity that users know: mAh, or mAh per gram of sulfur.
 pub(super) fn capacity(charge: Quantity, sulfur_kg: Option<f64>) -> Quantity {
     let (factor, unit) = match sulfur_kg {
@@ -109,7 +114,7 @@ pub(super) fn capacity(charge: Quantity, sulfur_kg: Option<f64>) -> Quantity {
 }
 
 fn capacities(cycles: &[Cycle], given: &Given) -> Section {
-    let mut section = Section::new(format!("{} cycles", cycles.len()));
+    let mut section = Section::new(counted(cycles.len()));
     for cycle in cycles.iter().take(CYCLES_TOLD) {
         let n = cycle.number;
         let of = |charge: Option<Quantity>| charge.map(|charge| capacity(charge, given.sulfur_kg));
