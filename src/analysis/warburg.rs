@@ -9,6 +9,9 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::analysis::Quantity;
+use crate::analysis::StraightLine;
+use crate::analysis::randles_sevcik::Conditions;
 use crate::record::Spectrum;
 use crate::units::FARADAY_C_PER_MOL;
 use crate::units::GAS_J_PER_MOL_K;
@@ -31,19 +34,6 @@ const LOCAL_RATIO_MAX: f64 = 1.35;
 const LOCAL_EXPONENT_OFF_MAX: f64 = 0.15;
 /// Width of the window where nothing looks like diffusion (decades).
 const FALLBACK_DECADES: f64 = 1.0;
-
-/// A straight line through a part of the impedance against ω^−1/2.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Line {
-    /// Slope (Ω s^−1/2).
-    pub slope: f64,
-    /// Its standard error (Ω s^−1/2).
-    pub standard_error: f64,
-    /// Value where ω^−1/2 is zero (Ω).
-    pub intercept_ohm: f64,
-    /// Share of the variance that the line explains, R² (1).
-    pub r_squared: f64,
-}
 
 /// Why a slope is not diffusion, or not certainly.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -150,10 +140,10 @@ pub struct Warburg {
     pub window_hz: (f64, f64),
     /// Number of points used.
     pub n_points: usize,
-    /// The line of Re Z.
-    pub real: Line,
-    /// The line of −Im Z.
-    pub imaginary: Line,
+    /// The line of Re Z (Ω) against ω^−1/2 (s^1/2).
+    pub real: StraightLine,
+    /// The line of −Im Z (Ω) against ω^−1/2 (s^1/2).
+    pub imaginary: StraightLine,
     /// What speaks against diffusion.
     pub doubts: Vec<Doubt>,
 }
@@ -162,6 +152,22 @@ impl Warburg {
     /// Whether the window shows semi-infinite diffusion as far as can be told.
     pub fn is_diffusion(&self) -> bool {
         self.doubts.is_empty()
+    }
+
+    /// Diffusion coefficient (m² s⁻¹); its uncertainty is that of σ only.
+    ///
+    /// `D = R²T² / (2 A² n⁴ F⁴ c² σ²)` for one diffusing species. Guan et al. (2024) print `A⁴`, which cannot be: σ is
+    /// RT / (n²F² A c √(2 D)), so only `A²` gives m² s⁻¹. Source: Bard & Faulkner, 2nd ed., eq. 10.3.10. It means
+    /// something only where [`Warburg::is_diffusion`]. `None` if σ or a condition is not positive.
+    pub fn diffusion_coefficient(&self, conditions: &Conditions) -> Option<Quantity> {
+        conditions.check().ok()?;
+        let nf = conditions.electrons * FARADAY_C_PER_MOL;
+        let denominator =
+            conditions.area_m2 * nf * nf * conditions.concentration_mol_m3 * self.sigma;
+        let root = GAS_J_PER_MOL_K * conditions.temperature_k / denominator;
+        let value = 0.5 * root * root;
+        let sd = 2.0 * value * self.standard_error / self.sigma;
+        (self.sigma > 0.0 && value.is_finite()).then(|| Quantity::new(value, Some(sd), "m^2 s^-1"))
     }
 
     /// One sentence for a report, if there are doubts.
@@ -198,9 +204,13 @@ pub fn warburg(
     if chosen.len() < POINTS_MIN || first.0 >= last.0 {
         return Err(too_few(chosen, window_hz));
     }
-    let real = line(chosen, |point| point.2);
-    let imaginary = line(chosen, |point| point.3);
-    let own = 0.5 * real.standard_error.hypot(imaginary.standard_error);
+    let lines = line(chosen, |point| point.2).zip(line(chosen, |point| point.3));
+    let (real, imaginary) = lines.ok_or_else(|| too_few(chosen, window_hz))?;
+    let own = 0.5
+        * real
+            .slope_sd
+            .unwrap_or(0.0)
+            .hypot(imaginary.slope_sd.unwrap_or(0.0));
     Ok(Warburg {
         sigma: 0.5 * (real.slope + imaginary.slope),
         standard_error: own.max(0.5 * (real.slope - imaginary.slope).abs()),
@@ -267,7 +277,10 @@ fn automatic(points: &[Point]) -> &[Point] {
 /// Whether the points around one have the exponent and the slopes of diffusion.
 fn looks_like_diffusion(points: &[Point], i: usize) -> bool {
     let around = &points[i.saturating_sub(REACH)..(i + REACH + 1).min(points.len())];
-    let (real, imaginary) = (line(around, |p| p.2).slope, line(around, |p| p.3).slope);
+    let lines = line(around, |p| p.2).zip(line(around, |p| p.3));
+    let Some((real, imaginary)) = lines.map(|(re, im)| (re.slope, im.slope)) else {
+        return false;
+    };
     let ratio = real / imaginary;
     let is_exponent =
         exponent(around).is_some_and(|exponent| (exponent + 0.5).abs() <= LOCAL_EXPONENT_OFF_MAX);
@@ -278,34 +291,19 @@ fn looks_like_diffusion(points: &[Point], i: usize) -> bool {
 /// d ln(−Im Z)/d ln ω (1); `None` where −Im Z is not positive.
 fn exponent(points: &[Point]) -> Option<f64> {
     let all_positive = points.iter().all(|point| point.3 > 0.0);
-    let logarithms: Vec<Point> = points
-        .iter()
-        .map(|p| (p.0, p.0.ln(), 0.0, p.3.ln()))
-        .collect();
-    let slope = line(&logarithms, |point| point.3).slope;
-    (all_positive && slope.is_finite()).then_some(slope)
+    let (omega, imaginary): (Vec<f64>, Vec<f64>) =
+        points.iter().map(|p| (p.0.ln(), p.3.ln())).unzip();
+    let line = StraightLine::fit(&omega, &imaginary)?;
+    all_positive.then_some(line.slope)
 }
 
 /// The least-squares line of a part against ω^−1/2.
-fn line(points: &[Point], part: impl Fn(&Point) -> f64) -> Line {
-    let n = points.len() as f64;
-    let mean_x = points.iter().map(|p| p.1).sum::<f64>() / n;
-    let mean_y = points.iter().map(&part).sum::<f64>() / n;
-    let spread: f64 = points.iter().map(|p| (p.1 - mean_x).powi(2)).sum();
-    let product: f64 = points.iter().map(|p| (p.1 - mean_x) * part(p)).sum();
-    let total: f64 = points.iter().map(|p| (part(p) - mean_y).powi(2)).sum();
-    let slope = product / spread;
-    let off = |p: &Point| (part(p) - mean_y - slope * (p.1 - mean_x)).powi(2);
-    let rest: f64 = points.iter().map(off).sum();
-    Line {
-        slope,
-        standard_error: (rest / (n - 2.0) / spread).sqrt(),
-        intercept_ohm: mean_y - slope * mean_x,
-        r_squared: if total > 0.0 { 1.0 - rest / total } else { 0.0 },
-    }
+fn line(points: &[Point], part: impl Fn(&Point) -> f64) -> Option<StraightLine> {
+    let (x, y): (Vec<f64>, Vec<f64>) = points.iter().map(|p| (p.1, part(p))).unzip();
+    StraightLine::fit(&x, &y)
 }
 
-fn doubts(points: &[Point], real: &Line, imaginary: &Line) -> Vec<Doubt> {
+fn doubts(points: &[Point], real: &StraightLine, imaginary: &StraightLine) -> Vec<Doubt> {
     let slopes = (real.slope, imaginary.slope);
     let mut doubts = Vec::new();
     if slopes.0 <= 0.0 || slopes.1 <= 0.0 {
@@ -332,60 +330,11 @@ fn doubts(points: &[Point], real: &Line, imaginary: &Line) -> Vec<Doubt> {
         doubts.push(Doubt::Exponent { exponent });
     }
     let lowest = points.first();
-    let phase = lowest.map(|p| p.3.atan2(p.2 - real.intercept_ohm));
+    let phase = lowest.map(|p| p.3.atan2(p.2 - real.intercept));
     if let Some(phase_rad) = phase.filter(|phase| (phase - FRAC_PI_4).abs() > PHASE_OFF_MAX) {
         doubts.push(Doubt::Phase { phase_rad });
     }
     doubts
-}
-
-/// A value with its standard deviation, both in the same unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Uncertain {
-    /// The value.
-    pub value: f64,
-    /// Its standard deviation; zero if it is exact.
-    pub sd: f64,
-}
-
-impl Uncertain {
-    fn relative_variance(self) -> f64 {
-        (self.sd / self.value).powi(2)
-    }
-}
-
-/// What turns a Warburg coefficient into a diffusion coefficient.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Diffusion {
-    /// Temperature (K).
-    pub temperature_k: Uncertain,
-    /// Area of the electrode (m²), the one that σ is measured at.
-    pub area_m2: Uncertain,
-    /// Number of electrons per diffusing particle (1).
-    pub n_electrons: f64,
-    /// Concentration of the diffusing species in the bulk (mol m⁻³).
-    pub concentration_mol_m3: Uncertain,
-}
-
-impl Diffusion {
-    /// Diffusion coefficient (m² s⁻¹) with its standard deviation, to first order in the relative ones of its factors.
-    ///
-    /// `D = R²T² / (2 A² n⁴ F⁴ c² σ²)` for a Warburg coefficient σ (Ω s^−1/2) of one diffusing species. Guan et al.
-    /// (2024) print `A⁴`, which cannot be: σ is RT / (n²F² A c √(2 D)), so only `A²` gives m² s⁻¹. Source: Bard &
-    /// Faulkner, 2nd ed., eq. 10.3.10. It means something only where [`Warburg::is_diffusion`]. `None` if a factor is
-    /// not positive and finite.
-    pub fn coefficient_m2_s(&self, sigma: Uncertain) -> Option<Uncertain> {
-        let (t, a) = (self.temperature_k, self.area_m2);
-        let (n, c) = (self.n_electrons, self.concentration_mol_m3);
-        let nf = n * FARADAY_C_PER_MOL;
-        let denominator = a.value * nf * nf * c.value * sigma.value;
-        let value = 0.5 * (GAS_J_PER_MOL_K * t.value / denominator).powi(2);
-        let variances = [t, a, c, sigma].map(Uncertain::relative_variance);
-        let sd = value * 2.0 * variances.iter().sum::<f64>().sqrt();
-        let factors = [t.value, a.value, n, c.value, sigma.value, value];
-        let all_positive = factors.iter().all(|x| x.is_finite() && *x > 0.0);
-        (all_positive && sd.is_finite()).then_some(Uncertain { value, sd })
-    }
 }
 
 #[cfg(test)]
@@ -417,7 +366,7 @@ mod tests {
         assert!((found.sigma - 122.0).abs() < 1e-9, "{found:?}");
         assert!(found.standard_error < 1e-9 && found.is_diffusion());
         assert!(found.real.r_squared > 1.0 - 1e-12 && found.warning().is_none());
-        assert!((found.real.intercept_ohm - 50.0).abs() < 1e-9);
+        assert!((found.real.intercept - 50.0).abs() < 1e-9);
         assert_eq!(found.n_points, 41);
     }
 
@@ -494,57 +443,30 @@ mod tests {
         assert!(warburg(&empty, None).is_err());
     }
 
-    fn exact(value: f64) -> Uncertain {
-        Uncertain { value, sd: 0.0 }
-    }
-
     #[test]
     fn diffusion_coefficient_inverts_the_warburg_coefficient() {
         // σ = R T / (n² F² A c √(2 D)).
-        let (d, t, a, n, c) = (3e-10, 298.15, 1.13e-4, 2.0, 400.0);
-        let nf = n * FARADAY_C_PER_MOL;
-        let sigma = GAS_J_PER_MOL_K * t / (nf * nf * a * c * f64::sqrt(2.0 * d));
-        let diffusion = Diffusion {
-            temperature_k: exact(t),
-            area_m2: exact(a),
-            n_electrons: n,
-            concentration_mol_m3: exact(c),
+        let conditions = Conditions {
+            area_m2: 1.13e-4,
+            concentration_mol_m3: 400.0,
+            electrons: 2.0,
+            temperature_k: 298.15,
         };
-        let sigma = Uncertain {
-            value: sigma,
-            sd: 0.05 * sigma,
+        let d = 3e-10;
+        let nf = conditions.electrons * FARADAY_C_PER_MOL;
+        let factor = nf * nf * conditions.area_m2 * conditions.concentration_mol_m3;
+        let sigma = GAS_J_PER_MOL_K * conditions.temperature_k / (factor * f64::sqrt(2.0 * d));
+        let mut found = warburg(&spectrum((-2, 2), |s| element(s, sigma)), None).unwrap();
+        found.standard_error = 0.05 * found.sigma;
+        let coefficient = found.diffusion_coefficient(&conditions).unwrap();
+        assert!((coefficient.value / d - 1.0).abs() < 1e-9);
+        assert!((coefficient.relative_sd() - 0.1).abs() < 1e-12);
+        let no_area = Conditions {
+            area_m2: 0.0,
+            ..conditions
         };
-        let found = diffusion.coefficient_m2_s(sigma).unwrap();
-        assert!((found.value / d - 1.0).abs() < 1e-12);
-        assert!((found.sd / found.value - 0.1).abs() < 1e-12);
-        assert_eq!(diffusion.coefficient_m2_s(exact(0.0)), None);
-        assert_eq!(diffusion.coefficient_m2_s(exact(f64::NAN)), None);
-    }
-
-    #[test]
-    fn errors_of_all_factors_add_in_quadrature() {
-        let diffusion = Diffusion {
-            temperature_k: Uncertain {
-                value: 300.0,
-                sd: 3.0,
-            },
-            area_m2: Uncertain {
-                value: 1e-4,
-                sd: 2e-6,
-            },
-            n_electrons: 2.0,
-            concentration_mol_m3: Uncertain {
-                value: 500.0,
-                sd: 10.0,
-            },
-        };
-        let found = diffusion
-            .coefficient_m2_s(Uncertain {
-                value: 50.0,
-                sd: 1.0,
-            })
-            .unwrap();
-        let expected = 2.0 * (0.01f64.powi(2) + 3.0 * 0.02f64.powi(2)).sqrt();
-        assert!((found.sd / found.value - expected).abs() < 1e-12);
+        assert_eq!(found.diffusion_coefficient(&no_area), None);
+        found.sigma = f64::NAN;
+        assert_eq!(found.diffusion_coefficient(&conditions), None);
     }
 }

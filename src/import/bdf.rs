@@ -150,11 +150,16 @@ fn open(bytes: Vec<u8>) -> PolarsResult<(DataFrame, BTreeMap<String, String>)> {
 /// The known columns; what is no number there is unknown.
 fn draft(frame: &DataFrame, names: &[&str], header: &Header) -> Draft {
     let mut draft = Draft::new(header.columns.iter().map(|column| column.target));
-    let unknown = |_| vec![f64::NAN; frame.height()];
+    let unknown = || vec![f64::NAN; frame.height()];
     let columns: Vec<Vec<f64>> = header
         .columns
         .iter()
-        .map(|column| values(frame, names[column.index]).unwrap_or_else(unknown))
+        .map(|column| {
+            // A damaged page may hold fewer values than the file promises.
+            let whole = values(frame, names[column.index]).ok();
+            let whole = whole.filter(|values| values.len() == frame.height());
+            whole.unwrap_or_else(unknown)
+        })
         .collect();
     let mut row_values = vec![0.0; columns.len()];
     for row in 0..frame.height() {

@@ -8,8 +8,6 @@ use crate::analysis::circuit::fit_circuit;
 use crate::analysis::gate::Gate;
 use crate::analysis::gate::Rules;
 use crate::analysis::gate::gate;
-use crate::analysis::warburg::Diffusion;
-use crate::analysis::warburg::Uncertain;
 use crate::analysis::warburg::warburg;
 use crate::record::Spectrum;
 
@@ -96,22 +94,8 @@ fn diffusion(spectrum: &Spectrum, given: &Given) -> Section {
     );
     section.warnings.extend(found.warning());
     if let (Some(conditions), true) = (given.conditions(), found.is_diffusion()) {
-        let exact = |value| Uncertain { value, sd: 0.0 };
-        let diffusion = Diffusion {
-            temperature_k: exact(conditions.temperature_k),
-            area_m2: exact(conditions.area_m2),
-            n_electrons: conditions.electrons,
-            concentration_mol_m3: exact(conditions.concentration_mol_m3),
-        };
-        let sigma = Uncertain {
-            value: found.sigma,
-            sd: found.standard_error,
-        };
-        let coefficient = diffusion.coefficient_m2_s(sigma);
-        section.maybe(
-            "diffusion coefficient",
-            coefficient.map(|d| Quantity::new(d.value, Some(d.sd), "m^2 s^-1")),
-        );
+        let coefficient = found.diffusion_coefficient(&conditions);
+        section.maybe("diffusion coefficient", coefficient);
     }
     section
 }
