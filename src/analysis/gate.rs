@@ -141,10 +141,10 @@ pub enum Inconsistency {
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Consistent => formatter.write_str("consistent with Kramers-Kronig"),
+            Self::Consistent => formatter.write_str("consistent"),
             Self::SomePointsExcluded { n_findings } => write!(
                 formatter,
-                "consistent with Kramers-Kronig but for {n_findings} point{}",
+                "consistent but for {n_findings} point{}",
                 if *n_findings == 1 { "" } else { "s" }
             ),
             Self::Inconsistent(why) => why.fmt(formatter),
@@ -474,7 +474,7 @@ mod tests {
         let gate = gate(&cell, &Rules::default());
         assert_eq!(gate.verdict, Verdict::Consistent);
         assert_eq!(gate.pass(&cell), cell);
-        assert_eq!(gate.verdict.to_string(), "consistent with Kramers-Kronig");
+        assert_eq!(gate.verdict.to_string(), "consistent");
     }
 
     #[test]

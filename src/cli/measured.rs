@@ -395,8 +395,9 @@ fn code(sources: &[Source]) -> ExitCode {
     if problems == 0 {
         return ExitCode::SUCCESS;
     }
+    let plural = if problems == 1 { "" } else { "s" };
     say(&format!(
-        "{problems} problems must be settled before these records are used"
+        "{problems} problem{plural} must be settled before these records are used"
     ));
     ExitCode::from(EXIT_INCOMPLETE)
 }
