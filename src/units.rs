@@ -63,6 +63,30 @@ impl Unit {
         Ok(unit)
     }
 
+    /// The SI unit of a product of powers, as `s^-0.5`.
+    pub fn si_of_product<'u>(factors: impl Iterator<Item = (&'u Self, f64)>) -> String {
+        const BASE: [&str; 6] = ["kg", "m", "s", "A", "K", "mol"];
+        let mut exponents = [0.0; 6];
+        for (unit, power) in factors {
+            for (sum, twice) in exponents.iter_mut().zip(unit.dimension) {
+                *sum += 0.5 * f64::from(twice) * power;
+            }
+        }
+        let parts = BASE.iter().zip(exponents);
+        let parts = parts.filter(|(_, exponent)| exponent.abs() > 1e-9);
+        let parts: Vec<String> = parts
+            .map(|(symbol, exponent)| match exponent {
+                e if (e - 1.0).abs() < 1e-9 => (*symbol).to_owned(),
+                e => format!("{symbol}^{}", (e * 1e6).round() / 1e6),
+            })
+            .collect();
+        if parts.is_empty() {
+            "1".to_owned()
+        } else {
+            parts.join(" ")
+        }
+    }
+
     /// A value in this unit, converted to SI.
     pub fn to_si(&self, value: f64) -> f64 {
         value * self.factor

@@ -20,6 +20,7 @@ mod smooth;
 pub mod steps;
 mod straight_line;
 pub mod tafel;
+pub mod thin;
 pub mod voltammetry;
 pub mod warburg;
 

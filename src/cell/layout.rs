@@ -17,6 +17,10 @@ pub enum Electrode {
         /// Number of finite volumes.
         n_volumes: usize,
     },
+    /// Planar electrode with a dissolved couple before it: the working electrode of a half cell.
+    Planar,
+    /// Where the electrolyte of a half cell ends: a wall, or the bulk.
+    Outside,
 }
 
 impl Electrode {
@@ -24,7 +28,7 @@ impl Electrode {
     pub(super) fn n_volumes(self) -> usize {
         match self {
             Self::Porous { n_volumes } => n_volumes,
-            Self::Foil | Self::CoatedFoil => 1,
+            Self::Foil | Self::CoatedFoil | Self::Planar | Self::Outside => 1,
         }
     }
 }
@@ -61,6 +65,15 @@ impl Design {
             left: porous,
             n_separator,
             right: porous,
+        }
+    }
+
+    /// A planar electrode and the electrolyte before it, in this many volumes that widen with the distance.
+    pub fn half_cell(n_volumes: usize) -> Self {
+        Self {
+            left: Electrode::Planar,
+            n_separator: n_volumes,
+            right: Electrode::Outside,
         }
     }
 
@@ -115,7 +128,8 @@ pub struct Layout {
     pub n_films: usize,
     /// The volumes from left to right.
     pub volumes: Vec<Volume>,
-    /// States of a left foil: potential, barrier, films; or potential, coverage of a coated one.
+    /// States of a left foil: potential, barrier, films; or potential, coverage of a coated one; or the potential of
+    /// a planar electrode.
     pub left_foil: Range<usize>,
     /// States of a right foil.
     pub right_foil: Range<usize>,
@@ -143,7 +157,8 @@ impl Layout {
         let foil = |electrode| match electrode {
             Electrode::Foil => 2 + n_films,
             Electrode::CoatedFoil => 2,
-            Electrode::Porous { .. } => 0,
+            Electrode::Planar => 1,
+            Electrode::Porous { .. } | Electrode::Outside => 0,
         };
         let porous = |electrode| match electrode {
             Electrode::Porous { n_volumes } => n_volumes,
@@ -255,7 +270,7 @@ impl Layout {
     }
 
     /// Default absolute tolerance of each state, SPEC section 9.
-    pub fn absolute_tolerances(&self, carrier: usize) -> Vec<f64> {
+    pub fn absolute_tolerances(&self, carrier: Option<usize>) -> Vec<f64> {
         const POTENTIAL_V: f64 = 1e-7;
         const COVERAGE: f64 = 1e-8;
         const FILM_MOL_M2: f64 = 1e-9;
@@ -267,7 +282,7 @@ impl Layout {
             }
         }
         for (v, volume) in self.volumes.iter().enumerate() {
-            for species in (0..self.n_dissolved).filter(|s| *s != carrier) {
+            for species in (0..self.n_dissolved).filter(|s| Some(*s) != carrier) {
                 tolerances[self.dissolved(v, species)] =
                     if volume.is_porous() { 1e-5 } else { 1e-6 };
             }
@@ -296,7 +311,8 @@ impl Layout {
                 names.push(format!("potential_{side}_v"));
                 names.push(format!("coverage_{side}"));
             }
-            Electrode::Porous { .. } => {}
+            Electrode::Planar => names.push(format!("potential_{side}_v")),
+            Electrode::Porous { .. } | Electrode::Outside => {}
         };
         foil("left", self.design.left, &mut names);
         for (v, volume) in self.volumes.iter().enumerate() {

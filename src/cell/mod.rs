@@ -4,8 +4,11 @@
 //! electrodes) and the polarisation cell (two coated foils). There are no algebraic equations: double layers make
 //! every potential a state, and the electrolyte's potential is eliminated in closed form, so that the voltage is
 //! linear in the current.
+//!
+//! A half cell (a planar electrode and one dissolved couple) has equations of its own behind the same interface.
 
 mod assembly;
+mod half_cell;
 mod layout;
 mod physics;
 mod polarisation;
@@ -33,6 +36,7 @@ use crate::numerics::scalar::constants;
 use crate::numerics::scalar::values;
 use assembly::Differentiator;
 use assembly::Direction;
+use half_cell::HalfCellPhysics;
 use physics::Physics;
 
 /// A cell with the values of its parameters.
@@ -42,15 +46,37 @@ use physics::Physics;
 pub struct Cell<S = f64> {
     layout: Layout,
     values: Vec<S>,
-    /// The equations with the plain values, for the integrator.
+    equations: Equations<S>,
+    mechanism: Arc<Mechanism>,
+}
+
+/// The equations of a cell by its kind.
+#[derive(Clone, Debug)]
+enum Equations<S> {
+    Battery(Box<Battery<S>>),
+    HalfCell(Box<HalfCell<S>>),
+}
+
+/// The equations of a battery for every scalar that they are needed in.
+#[derive(Clone, Debug)]
+struct Battery<S> {
+    /// With the plain values, for the integrator.
     plain: Physics<f64>,
     /// The same for many porous volumes at once.
     lanes: Physics<Lanes>,
-    /// The equations for derivatives by the states.
+    /// For derivatives by the states.
     tangent: Physics<Direction>,
-    /// The equations with the values as they were given.
+    /// With the values as they were given.
     physics: Physics<S>,
-    mechanism: Arc<Mechanism>,
+}
+
+/// The equations of a half cell.
+#[derive(Clone, Debug)]
+struct HalfCell<S> {
+    /// With the plain values, for the integrator.
+    plain: HalfCellPhysics<f64>,
+    /// With the values as they were given.
+    physics: HalfCellPhysics<S>,
 }
 
 impl<S: Sensitive> Cell<S> {
@@ -60,16 +86,37 @@ impl<S: Sensitive> Cell<S> {
     /// If `values` is shorter than the table of parameters.
     pub fn new(mechanism: &Arc<Mechanism>, values: &[S], design: Design) -> Self {
         let plain: Vec<f64> = values.iter().map(|value| value.value()).collect();
-        let lifted: Vec<Direction> = plain.iter().map(|value| Dual::fixed(*value)).collect();
-        let spread: Vec<Lanes> = constants(&plain);
+        let equations = if mechanism.battery().is_some() {
+            let lifted: Vec<Direction> = plain.iter().map(|value| Dual::fixed(*value)).collect();
+            let spread: Vec<Lanes> = constants(&plain);
+            Equations::Battery(Box::new(Battery {
+                plain: Physics::new(mechanism, &plain, &design),
+                lanes: Physics::new(mechanism, &spread, &design),
+                tangent: Physics::new(mechanism, &lifted, &design),
+                physics: Physics::new(mechanism, values, &design),
+            }))
+        } else {
+            Equations::HalfCell(Box::new(HalfCell {
+                plain: HalfCellPhysics::new(mechanism, &plain, design.n_separator),
+                physics: HalfCellPhysics::new(mechanism, values, design.n_separator),
+            }))
+        };
         Self {
             layout: Layout::new(design, mechanism),
-            plain: Physics::new(mechanism, &plain, &design),
-            lanes: Physics::new(mechanism, &spread, &design),
-            tangent: Physics::new(mechanism, &lifted, &design),
-            physics: Physics::new(mechanism, values, &design),
             values: values.to_vec(),
+            equations,
             mechanism: Arc::clone(mechanism),
+        }
+    }
+
+    /// What only a battery has.
+    ///
+    /// # Panics
+    /// For a half cell; `config` keeps what needs a battery away from it.
+    fn battery(&self) -> &Battery<S> {
+        match &self.equations {
+            Equations::Battery(battery) => battery,
+            Equations::HalfCell(_) => panic!("a battery, checked by config"),
         }
     }
 
@@ -100,7 +147,7 @@ impl<S: Sensitive> Cell<S> {
 
     /// Geometric area (m²).
     pub fn area_m2(&self) -> S {
-        self.values[self.mechanism.roles().area.index()]
+        self.values[self.mechanism.area().index()]
     }
 
     /// The current density of 1C (A m⁻²): the loading discharged in one hour.
@@ -115,13 +162,17 @@ impl<S: Sensitive> Cell<S> {
 
     /// Default absolute tolerances of the states.
     pub fn absolute_tolerances(&self) -> Vec<f64> {
+        let battery = self.mechanism.battery();
         self.layout
-            .absolute_tolerances(self.plain.chemistry.carrier)
+            .absolute_tolerances(battery.map(|_| self.mechanism.carrier()))
     }
 
     /// Width of a volume (m).
     pub fn width_m(&self, volume: usize) -> S {
-        self.physics.width(&self.layout, volume)
+        match &self.equations {
+            Equations::Battery(battery) => battery.physics.width(&self.layout, volume),
+            Equations::HalfCell(half_cell) => half_cell.physics.width(volume),
+        }
     }
 
     /// Writes dy/dt at cell current density `current_a_m2` (A m⁻², discharge positive) into `rate` and returns the
@@ -130,7 +181,12 @@ impl<S: Sensitive> Cell<S> {
     /// # Panics
     /// If `y` or `rate` is shorter than the state.
     pub fn rate(&self, y: &[S], current_a_m2: S, rate: &mut [S]) -> S {
-        self.physics.rate(&self.layout, y, current_a_m2, rate)
+        match &self.equations {
+            Equations::Battery(battery) => {
+                battery.physics.rate(&self.layout, y, current_a_m2, rate)
+            }
+            Equations::HalfCell(half_cell) => half_cell.physics.rate(y, current_a_m2, rate),
+        }
     }
 
     /// The same without derivatives; without the voltage too, which is not a number then, unless it is wanted.
@@ -143,14 +199,23 @@ impl<S: Sensitive> Cell<S> {
         current_a_m2: f64,
         (rate, wants_voltage): (&mut [f64], bool),
     ) -> f64 {
-        let terms = (rate, wants_voltage);
-        self.plain
-            .rate_in_lanes(&self.lanes, &self.layout, (y, current_a_m2), terms)
+        match &self.equations {
+            Equations::Battery(battery) => {
+                let (at, terms) = ((y, current_a_m2), (rate, wants_voltage));
+                battery
+                    .plain
+                    .rate_in_lanes(&battery.lanes, &self.layout, at, terms)
+            }
+            Equations::HalfCell(half_cell) => half_cell.plain.rate(y, current_a_m2, rate),
+        }
     }
 
     /// Terminal voltage (V) without derivatives.
     pub fn plain_voltage_v(&self, y: &[f64], current_a_m2: f64) -> f64 {
-        self.plain.voltage(&self.layout, y, current_a_m2)
+        match &self.equations {
+            Equations::Battery(battery) => battery.plain.voltage(&self.layout, y, current_a_m2),
+            Equations::HalfCell(half_cell) => half_cell.plain.voltage(y, current_a_m2),
+        }
     }
 
     /// Terminal voltages (V) without derivatives at many states, one row of `states` after the other.
@@ -158,13 +223,25 @@ impl<S: Sensitive> Cell<S> {
     /// # Panics
     /// If `states` does not hold whole rows.
     pub fn plain_voltages_v(&self, states: &[f64], current_a_m2: f64) -> Vec<f64> {
-        self.lanes
-            .voltages(&self.layout, states, Lanes::constant(current_a_m2))
+        match &self.equations {
+            Equations::Battery(battery) => {
+                let current = Lanes::constant(current_a_m2);
+                battery.lanes.voltages(&self.layout, states, current)
+            }
+            Equations::HalfCell(half_cell) => {
+                let rows = states.chunks_exact(self.layout.n_states);
+                rows.map(|y| half_cell.plain.voltage(y, current_a_m2))
+                    .collect()
+            }
+        }
     }
 
     /// Terminal voltage (V) at a state and a current density (A m⁻²).
     pub fn terminal_voltage_v(&self, y: &[S], current_a_m2: S) -> S {
-        self.physics.voltage(&self.layout, y, current_a_m2)
+        match &self.equations {
+            Equations::Battery(battery) => battery.physics.voltage(&self.layout, y, current_a_m2),
+            Equations::HalfCell(half_cell) => half_cell.physics.voltage(y, current_a_m2),
+        }
     }
 
     /// The current density (A m⁻²) at an imposed voltage: the voltage is linear in the current.
@@ -179,26 +256,37 @@ impl<S: Sensitive> Cell<S> {
     /// With one border unknown more than the layout has, the last column holds ∂f/∂I, the last row ∂V/∂y, and the
     /// corner ∂V/∂I: what impedance and an imposed voltage need.
     pub fn jacobian(&self, y: &[f64], current_a_m2: f64, matrix: &mut BlockMatrix<f64>) {
-        let differentiator = Differentiator {
-            layout: &self.layout,
-            physics: &self.plain,
-            tangent: &self.tangent,
-        };
-        differentiator.jacobian(y, current_a_m2, matrix);
+        match &self.equations {
+            Equations::Battery(battery) => {
+                let differentiator = Differentiator {
+                    layout: &self.layout,
+                    physics: &battery.plain,
+                    tangent: &battery.tangent,
+                };
+                differentiator.jacobian(y, current_a_m2, matrix);
+            }
+            Equations::HalfCell(half_cell) => half_cell.plain.jacobian(y, matrix),
+        }
     }
 
     /// The Jacobian with current and voltage, with the derivatives that the state, the current and the parameters carry.
     pub fn varied_jacobian(&self, y: &[S], current_a_m2: S) -> BlockMatrix<S> {
         let shape = self.layout.shape_with_current();
         let mut matrix = BlockMatrix::filled(&shape, S::constant(0.0));
-        let lifted: Vec<Direction<S>> = self.values.iter().map(|v| Dual::fixed(*v)).collect();
-        let tangent = Physics::new(&self.mechanism, &lifted, &self.layout.design);
-        let differentiator = Differentiator {
-            layout: &self.layout,
-            physics: &self.physics,
-            tangent: &tangent,
-        };
-        differentiator.jacobian(y, current_a_m2, &mut matrix);
+        match &self.equations {
+            Equations::Battery(battery) => {
+                let lifted: Vec<Direction<S>> =
+                    self.values.iter().map(|v| Dual::fixed(*v)).collect();
+                let tangent = Physics::new(&self.mechanism, &lifted, &self.layout.design);
+                let differentiator = Differentiator {
+                    layout: &self.layout,
+                    physics: &battery.physics,
+                    tangent: &tangent,
+                };
+                differentiator.jacobian(y, current_a_m2, &mut matrix);
+            }
+            Equations::HalfCell(half_cell) => half_cell.physics.jacobian(y, &mut matrix),
+        }
         matrix
     }
 }

@@ -234,6 +234,7 @@ impl<S: Scalar> Physics<S> {
                 y[0] + view.half_path * self.resistivity * current
             }
             Electrode::Porous { .. } => view.potential + self.end_resistances[end] * current,
+            Electrode::Planar | Electrode::Outside => S::constant(0.0),
         };
         let mut voltage = S::constant(0.0);
         if index == 0 {
@@ -259,7 +260,7 @@ impl<S: Scalar> Physics<S> {
         match electrode {
             Electrode::Foil => self.foil(y, view, current, foil, volume),
             Electrode::CoatedFoil => self.coated_foil(y, view, current, foil, volume),
-            Electrode::Porous { .. } => {}
+            Electrode::Porous { .. } | Electrode::Planar | Electrode::Outside => {}
         }
     }
 

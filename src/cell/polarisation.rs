@@ -31,7 +31,7 @@ impl<S: Sensitive> Cell<S> {
     pub fn polarisation_resistances(&self) -> PolarisationResistances<S> {
         let roles = self.mechanism.roles();
         let at = |id: crate::mechanism::ParameterId| self.values[id.index()];
-        let chemistry = &self.physics.chemistry;
+        let chemistry = &self.battery().physics.chemistry;
         let n = chemistry.stripping.electrons;
         let thermal_v = at(roles.temperature) * (GAS_J_PER_MOL_K / FARADAY_C_PER_MOL);
         let factor = at(roles.separator_porosity).pow(at(roles.bruggeman));
@@ -50,8 +50,8 @@ impl<S: Sensitive> Cell<S> {
 
     /// Areal charge-transfer resistance of each coated foil (Ω m²), RT/(F i₀) at two electrons.
     pub fn charge_transfer_resistance_ohm_m2(&self) -> S {
-        let stripping = &self.physics.chemistry.stripping;
+        let stripping = &self.battery().physics.chemistry.stripping;
         S::constant(1.0 / stripping.electrons)
-            / (self.physics.chemistry.f_per_v * stripping.exchange_current_density)
+            / (self.battery().physics.chemistry.f_per_v * stripping.exchange_current_density)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Cell;
+use super::Equations;
 use super::layout::Electrode;
 use crate::mechanism::Activity;
 use crate::mechanism::DISSOLVED_MAX;
@@ -52,8 +53,12 @@ pub struct Equilibrated {
 
 impl<S: Sensitive> Cell<S> {
     /// The fresh battery, SPEC section 7: electrolyte at its reference concentration, the active material as solid,
-    /// traces dissolved, the foil under its fresh film, the cathode partly wetted.
+    /// traces dissolved, the foil under its fresh film, the cathode partly wetted. Or the fresh half cell: the bulk
+    /// everywhere, the electrode at its equilibrium.
     pub fn fresh_state(&self) -> Vec<S> {
+        if let Equations::HalfCell(half_cell) = &self.equations {
+            return half_cell.physics.fresh_state(&self.layout);
+        }
         let mut y = vec![S::constant(0.0); self.layout.n_states];
         let roles = self.mechanism.roles();
         let at = |id: crate::mechanism::ParameterId| self.values[id.index()];
@@ -64,7 +69,7 @@ impl<S: Sensitive> Cell<S> {
             (&mut separator, &fresh.separator),
             (&mut cathode, &fresh.cathode),
         ] {
-            filled[self.physics.chemistry.carrier] = at(roles.carrier_reference);
+            filled[self.battery().physics.chemistry.carrier] = at(roles.carrier_reference);
             for (name, id) in list {
                 filled[self.dissolved_slot(name)] = at(*id);
             }
@@ -73,7 +78,7 @@ impl<S: Sensitive> Cell<S> {
         let mut solids = vec![S::constant(0.0); self.layout.n_solids];
         let loaded_at = self.solid_slot(&fresh.loaded);
         let porosity = at(roles.frame_porosity)
-            - self.physics.chemistry.solids[loaded_at].molar_volume * loaded;
+            - self.battery().physics.chemistry.solids[loaded_at].molar_volume * loaded;
         let potential = self.equilibrium_potential_v(&fresh.potential, &cathode, &solids);
         for (name, reaction) in &fresh.equilibrated {
             let slot = self.dissolved_slot(name);
@@ -84,7 +89,7 @@ impl<S: Sensitive> Cell<S> {
         solids[loaded_at] = loaded;
         for (name, _) in &self.mechanism.fresh().cathode {
             let slot = self.dissolved_slot(name);
-            let adsorption = self.physics.chemistry.dissolved[slot].adsorption;
+            let adsorption = self.battery().physics.chemistry.dissolved[slot].adsorption;
             solids[loaded_at] -=
                 cathode[slot] * (porosity + adsorption) * (self.active_atoms(name) / per_loaded);
         }
@@ -92,7 +97,10 @@ impl<S: Sensitive> Cell<S> {
         if let Some(wetted) = self.layout.wetted {
             y[wetted] = at(roles.initial_wetted);
         }
-        self.fill_foils(&mut y, self.physics.chemistry.stripping.initial_barrier);
+        self.fill_foils(
+            &mut y,
+            self.battery().physics.chemistry.stripping.initial_barrier,
+        );
         y
     }
 
@@ -102,20 +110,21 @@ impl<S: Sensitive> Cell<S> {
     /// If a name is not what the mechanism has; `config` has checked them.
     pub fn catholyte_state(&self, catholyte: &Catholyte) -> Vec<S> {
         let mut y = vec![S::constant(0.0); self.layout.n_states];
-        let carrier = self.physics.chemistry.carrier;
+        let carrier = self.battery().physics.chemistry.carrier;
         let reference = self.values[self.mechanism.roles().carrier_reference.index()];
         let mut solids = vec![S::constant(0.0); self.layout.n_solids];
         for (name, amount) in &catholyte.solids {
             solids[self.solid_slot(name)] = S::constant(*amount);
         }
         let porosity = self
+            .battery()
             .physics
             .porosity(&vec![S::constant(0.0); self.layout.n_solids]);
         let mut cathode = [S::constant(0.0); DISSOLVED_MAX];
         cathode[carrier] = reference;
         for (name, share) in &catholyte.shares {
             let slot = self.dissolved_slot(name);
-            let adsorption = self.physics.chemistry.dissolved[slot].adsorption;
+            let adsorption = self.battery().physics.chemistry.dissolved[slot].adsorption;
             let room = self.storage_m(porosity + adsorption);
             let moles = S::constant(catholyte.active_kg_m2 * share / self.active_atoms(name))
                 / self.active_kg_per_mol();
@@ -162,9 +171,10 @@ impl<S: Sensitive> Cell<S> {
     pub fn electrolyte_state(&self) -> Vec<S> {
         let mut y = vec![S::constant(0.0); self.layout.n_states];
         let mut concentrations = [S::constant(0.0); DISSOLVED_MAX];
-        concentrations[self.physics.chemistry.carrier] = self.physics.chemistry.carrier_reference;
+        concentrations[self.battery().physics.chemistry.carrier] =
+            self.battery().physics.chemistry.carrier_reference;
         let solids = vec![S::constant(0.0); self.layout.n_solids];
-        let porosity = self.physics.porosity(&solids);
+        let porosity = self.battery().physics.porosity(&solids);
         self.fill(
             &mut y,
             &concentrations,
@@ -183,6 +193,13 @@ impl<S: Sensitive> Cell<S> {
         }
         if let Some(wetted) = self.layout.wetted {
             y[wetted] = S::constant(1.0);
+        }
+    }
+
+    /// Charges the double layer of a half cell to a potential (V); a battery stays as it is.
+    pub fn polarise(&self, y: &mut [S], potential: S) {
+        if self.layout.design.left == Electrode::Planar {
+            y[0] = potential;
         }
     }
 
@@ -205,8 +222,8 @@ impl<S: Sensitive> Cell<S> {
                 for (i, species) in self.mechanism.solids().enumerate() {
                     add(&species.name, width * y[self.layout.solid(v, i)]);
                 }
-                let sites =
-                    self.physics.chemistry.site_density * self.physics.chemistry.active_area;
+                let sites = self.battery().physics.chemistry.site_density
+                    * self.battery().physics.chemistry.active_area;
                 let moles = width * sites * y[self.layout.coverage(v)];
                 add(&self.mechanism.surface().name, moles);
             }
@@ -250,7 +267,14 @@ impl<S: Sensitive> Cell<S> {
         let layout = &self.layout;
         let separator_porosity = self.values[self.mechanism.roles().separator_porosity.index()];
         for (v, volume) in layout.volumes.iter().enumerate() {
-            for (i, species) in self.physics.chemistry.dissolved.iter().enumerate() {
+            for (i, species) in self
+                .battery()
+                .physics
+                .chemistry
+                .dissolved
+                .iter()
+                .enumerate()
+            {
                 y[layout.dissolved(v, i)] = if volume.is_porous() {
                     cathode[i] * (porosity + species.adsorption)
                 } else {
@@ -261,7 +285,12 @@ impl<S: Sensitive> Cell<S> {
                 for (i, amount) in solids.iter().enumerate() {
                     y[layout.solid(v, i)] = *amount;
                 }
-                y[layout.coverage(v)] = self.physics.chemistry.desolvation.equilibrium_coverage();
+                y[layout.coverage(v)] = self
+                    .battery()
+                    .physics
+                    .chemistry
+                    .desolvation
+                    .equilibrium_coverage();
                 y[layout.potential(v)] = potential;
             }
         }
@@ -276,10 +305,15 @@ impl<S: Sensitive> Cell<S> {
             match electrode {
                 Electrode::Foil => y[foil.start + 1] = barrier,
                 Electrode::CoatedFoil => {
-                    let coverage = self.physics.chemistry.desolvation.equilibrium_coverage();
+                    let coverage = self
+                        .battery()
+                        .physics
+                        .chemistry
+                        .desolvation
+                        .equilibrium_coverage();
                     y[foil.start + 1] = coverage;
                 }
-                Electrode::Porous { .. } => {}
+                Electrode::Porous { .. } | Electrode::Planar | Electrode::Outside => {}
             }
         }
     }
@@ -327,7 +361,7 @@ impl<S: Sensitive> Cell<S> {
         concentrations: &[S; DISSOLVED_MAX],
         solids: &[S],
     ) -> S {
-        let chemistry = &self.physics.chemistry;
+        let chemistry = &self.battery().physics.chemistry;
         let step = &chemistry.steps[self.step(reaction)];
         let node = node(concentrations, solids);
         let side = |side: &[Activity]| chemistry.side_activity(side, &node, Slot::Reservoir);
@@ -342,7 +376,7 @@ impl<S: Sensitive> Cell<S> {
         reaction: &str,
         (potential, concentrations, solids): (S, &[S; DISSOLVED_MAX], &[S]),
     ) -> S {
-        let chemistry = &self.physics.chemistry;
+        let chemistry = &self.battery().physics.chemistry;
         let step = &chemistry.steps[self.step(reaction)];
         let node = node(concentrations, solids);
         let slot = Slot::Dissolved(slot);

@@ -84,6 +84,10 @@ struct FitArguments {
     /// few free quantities [default: none]
     #[arg(long, value_name = "DRAWS", value_parser = clap::value_parser!(u16).range(1..))]
     posterior: Option<u16>,
+    /// Fit again without each record, on the coarse mesh, and tell how intervals and verdicts change: what each
+    /// technique adds
+    #[arg(long)]
+    ablate: bool,
 }
 
 #[derive(Args)]
@@ -161,6 +165,7 @@ fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
     let effort = Effort {
         profiles: arguments.profiles,
         draws: usize::from(arguments.posterior.unwrap_or(0)),
+        ablate: arguments.ablate,
     };
     let archive = FolderArchive::new(&folder, &study);
     let report = in_pool(arguments.threads, || {

@@ -15,6 +15,7 @@ use super::records::RawRecord;
 use super::records::RecordFile;
 use super::records::record_files;
 use crate::estimate::Noise;
+use crate::estimate::Origin;
 use crate::units::Unit;
 
 /// What a fact may be used for.
@@ -55,13 +56,17 @@ pub struct Fact {
     pub noise: Option<Noise>,
 }
 
-/// A data set of facts.
+/// A data set: stated numbers, measured files, or both.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The table's file, for messages.
+    /// The file with the numbers, for messages.
     pub path: PathBuf,
-    /// The rows.
+    /// Where its numbers and records come from.
+    pub origin: Origin,
+    /// The stated numbers.
     pub rows: Vec<Fact>,
+    /// The measured files.
+    pub records: Vec<RecordFile>,
     /// Highest voltage that the electrolyte stands (V), if it is known.
     pub upper_limit_v: Option<f64>,
 }
@@ -87,8 +92,7 @@ struct RawDataset {
     _title: String,
     #[serde(rename = "origin")]
     _origin: String,
-    #[serde(rename = "kind")]
-    _kind: RawKind,
+    kind: RawKind,
     #[serde(rename = "licence")]
     _licence: String,
     facts: Option<PathBuf>,
@@ -115,8 +119,24 @@ enum RawKind {
 /// [`ConfigError`] with the file and the line, row or key at fault.
 pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
     let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
+    let records = record_files(&Place::new(path), raw.record)?;
+    let set = Facts {
+        path: path.to_owned(),
+        origin: match raw.kind {
+            RawKind::Measured => Origin::Measured,
+            RawKind::Literature => Origin::Literature,
+            RawKind::Synthetic => Origin::Synthetic,
+        },
+        rows: Vec::new(),
+        records,
+        upper_limit_v: raw.upper_limit_v,
+    };
     let Some(facts) = &raw.facts else {
-        return Err(Place::new(path).value("facts", "nothing", "the name of the table of facts"));
+        if set.records.is_empty() {
+            let expected = "the name of the table of facts, or a [[record]]";
+            return Err(Place::new(path).value("facts", "nothing", expected));
+        }
+        return Ok(set);
     };
     let table = path.parent().unwrap_or(Path::new(".")).join(facts);
     // Checked here, because polars would name no path in its own message.
@@ -138,8 +158,8 @@ pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
     }
     Ok(Facts {
         rows,
-        upper_limit_v: raw.upper_limit_v,
         path: table,
+        ..set
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::import::ImportError;
 use crate::mechanism::MechanismError;
 
 /// A file that cannot be used. Every message names the place, what is there and what to do.
@@ -41,6 +42,9 @@ pub enum ConfigError {
         /// What would be right.
         expected: String,
     },
+    /// A measured file cannot be used.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The mechanism contradicts itself.
     #[error("{}: {source}", path.display())]
     Mechanism {

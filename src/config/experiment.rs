@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::dataset::FactRole;
 use super::dataset::Facts;
-use super::dataset::read_facts;
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
@@ -17,6 +16,7 @@ use super::experiment_file::RawResolution;
 use super::experiment_file::RawSearch;
 use super::experiment_file::RawSide;
 use super::model::read_mechanism;
+use super::store::RecordStore;
 use crate::estimate::Alternative;
 use crate::estimate::FitSettings;
 use crate::estimate::Noise;
@@ -45,12 +45,13 @@ pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
     let raw: RawExperiment = parse_toml(path, &read_text(path)?)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mechanism = Arc::new(read_mechanism(&folder.join(&raw.mechanism))?);
-    let facts = read_facts(&folder.join(&raw.dataset))?;
+    let store = RecordStore::new(&raw, folder)?;
     let builder = Builder {
         place: Place::new(path),
         raw: &raw,
         mechanism: &mechanism,
-        facts: &facts,
+        facts: store.facts(),
+        store: &store,
     };
     builder.study()
 }
@@ -62,15 +63,15 @@ pub(super) struct Builder<'a> {
     pub(super) raw: &'a RawExperiment,
     pub(super) mechanism: &'a Arc<Mechanism>,
     pub(super) facts: &'a Facts,
+    pub(super) store: &'a RecordStore,
 }
 
 impl Builder<'_> {
     fn study(&self) -> Result<Study, ConfigError> {
         let raw = self.raw;
-        if raw.observable.is_empty() {
-            return Err(self
-                .place
-                .value("observable", "none", "at least one [[observable]]"));
+        if raw.observable.is_empty() && raw.curve.is_empty() {
+            let expected = "at least one [[observable]] or [[curve]]";
+            return Err(self.place.value("observable", "none", expected));
         }
         if raw.cell.is_empty() {
             return Err(self.place.value("cell", "none", "at least one [[cell]]"));
@@ -78,10 +79,19 @@ impl Builder<'_> {
         let protocols = raw
             .protocol
             .iter()
-            .map(|(name, p)| p.build(&self.place, name, self.mechanism, self.facts.upper_limit_v))
+            .map(|(name, p)| p.build(self, name))
             .collect::<Result<Vec<Protocol>, _>>()?;
-        let observations = self.observations(&protocols, true)?;
-        let extras = self.observations(&protocols, false)?;
+        let mut observations = self.observations(&protocols, true)?;
+        let mut calibrations = self.calibrations(&observations, &protocols)?;
+        let mut noise_groups = self.noise_groups(&observations)?;
+        let alternatives = self.alternatives(&observations)?;
+        let curves = self.curves(&protocols, (observations.len(), true))?;
+        observations.extend(curves.observations);
+        calibrations.extend(curves.calibrations);
+        noise_groups.extend(curves.noise_groups);
+        let mut extras = self.observations(&protocols, false)?;
+        let compared = self.curves(&protocols, (extras.len(), false))?;
+        extras.extend(compared.observations);
         let variants: Vec<Variant> = raw
             .variant
             .iter()
@@ -108,12 +118,15 @@ impl Builder<'_> {
             name: raw.name.clone(),
             assumptions: raw.assumptions.clone(),
             cells: raw.cell.iter().map(|cell| cell.name.clone()).collect(),
-            calibrations: self.calibrations(&observations, &protocols)?,
-            noise_groups: self.noise_groups(&observations)?,
+            curves: curves.curves,
+            compared_curves: compared.curves,
+            calibrations,
+            noise_groups,
             candidates: self.candidates(&protocols)?,
+            combinations: self.combinations(&variants)?,
             predictions: self.predictions(&protocols)?,
             orderings: self.orderings(&protocols)?,
-            alternatives: self.alternatives(&observations)?,
+            alternatives,
             protocols,
             observations,
             extras,
@@ -266,18 +279,11 @@ impl Builder<'_> {
             )
         })?;
         let cell = self.cell_index(key, cell)?;
-        let position = protocols
-            .iter()
-            .position(|p| p.name == protocol)
-            .ok_or_else(|| {
-                let names: Vec<&str> = protocols.iter().map(|p| p.name.as_str()).collect();
-                let key = format!("{key}.protocol");
-                self.place.value(
-                    key,
-                    format!("'{protocol}'"),
-                    format!("one of {}", names.join(", ")),
-                )
-            })?;
+        let position = self.protocol_index(key, protocol, protocols)?;
+        if self.mechanism.half_cell().is_some() && observable.needs_battery() {
+            let expected = "a quantity that a half cell has";
+            return Err(self.place.value(key, "a quantity of a battery", expected));
+        }
         observable.check(&protocols[position]).map_err(|what| {
             self.place
                 .value(key, what, "a quantity that the protocol produces")

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::curve_file::RawCurve;
 use super::model_file::RawPrior;
 use super::protocol::RawProtocol;
 use crate::observe::Observable;
@@ -20,7 +21,10 @@ pub(super) struct RawExperiment {
     pub(super) fit: RawFit,
     pub(super) cell: Vec<RawCell>,
     pub(super) protocol: BTreeMap<String, RawProtocol>,
+    #[serde(default)]
     pub(super) observable: Vec<RawObserved>,
+    #[serde(default)]
+    pub(super) curve: Vec<RawCurve>,
     #[serde(default)]
     pub(super) alternative: Vec<RawAlternative>,
     #[serde(default)]
@@ -33,6 +37,8 @@ pub(super) struct RawExperiment {
     pub(super) calibration: Vec<RawCalibration>,
     #[serde(default)]
     pub(super) candidate: Vec<RawCandidate>,
+    #[serde(default)]
+    pub(super) combination: Vec<RawCombination>,
     pub(super) free: RawFree,
     pub(super) variant: Vec<RawVariant>,
 }
@@ -47,10 +53,18 @@ pub(super) struct RawMeshes {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawResolution {
+    /// Volumes of the separator, or of the electrolyte before the electrode of a half cell.
+    #[serde(alias = "electrolyte")]
     pub(super) separator: usize,
+    #[serde(default = "one")]
     pub(super) cathode: usize,
     pub(super) relative_tolerance: f64,
     pub(super) absolute_factor: f64,
+}
+
+/// A half cell has no cathode volumes.
+fn one() -> usize {
+    1
 }
 
 #[derive(Deserialize)]
@@ -111,6 +125,14 @@ pub(super) enum RawAddition {
     OhmicDrop { sd_ohm_m2: f64 },
 }
 
+/// A product of powers of free quantities.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCombination {
+    pub(super) name: String,
+    pub(super) powers: BTreeMap<String, f64>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCandidate {
@@ -130,7 +152,9 @@ pub(super) struct RawReading {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCell {
     pub(super) name: String,
+    #[serde(default)]
     pub(super) facts: Vec<String>,
+    pub(super) dataset: Option<PathBuf>,
     #[serde(default)]
     pub(super) parameters: BTreeMap<String, f64>,
 }

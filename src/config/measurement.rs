@@ -7,10 +7,13 @@ use super::experiment_file::RawCalibration;
 use super::experiment_file::RawReading;
 use crate::estimate::Calibration;
 use crate::estimate::Candidate;
+use crate::estimate::Combination;
 use crate::estimate::Noise;
 use crate::estimate::NoiseGroup;
 use crate::estimate::Observation;
+use crate::estimate::Scale;
 use crate::estimate::Target;
+use crate::estimate::Variant;
 use crate::observe::Observable;
 use crate::protocol::Protocol;
 use crate::protocol::Step;
@@ -163,6 +166,32 @@ impl Builder<'_> {
             .loading_kg_m2
             .unwrap_or(values[roles.loading.index()]);
         Some(cycles.c_rate * loading * values[roles.specific_charge.index()] / 3600.0)
+    }
+
+    /// Products of powers; every variant must have their quantities free, on logarithmic scales.
+    pub(super) fn combinations(
+        &self,
+        variants: &[Variant],
+    ) -> Result<Vec<Combination>, ConfigError> {
+        let list = self.raw.combination.iter();
+        list.map(|raw| {
+            for name in raw.powers.keys() {
+                let is_known = |variant: &Variant| {
+                    let mut free = variant.free.iter();
+                    free.any(|free| free.name == *name && free.scale() == Scale::Ln)
+                };
+                if !variants.iter().all(is_known) {
+                    let key = format!("combination '{}'.powers", raw.name);
+                    let expected = "free quantities with priors on the logarithm, in every variant";
+                    return Err(self.place.value(key, format!("'{name}'"), expected));
+                }
+            }
+            Ok(Combination {
+                name: raw.name.clone(),
+                powers: raw.powers.clone().into_iter().collect(),
+            })
+        })
+        .collect()
     }
 
     pub(super) fn candidates(&self, protocols: &[Protocol]) -> Result<Vec<Candidate>, ConfigError> {

@@ -1,5 +1,7 @@
 //! Files that users write become domain types: raw mirrors of the file, then checks, then types that cannot be wrong.
 
+mod curve_file;
+mod curves;
 mod dataset;
 mod error;
 mod experiment;
@@ -8,7 +10,9 @@ mod measurement;
 mod model;
 mod model_file;
 mod protocol;
+mod recorded;
 mod records;
+mod store;
 mod variant;
 
 pub use dataset::Fact;

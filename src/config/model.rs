@@ -10,14 +10,19 @@ use super::error::plain;
 use super::error::read_text;
 use super::model_file::RawCell;
 use super::model_file::RawCoefficient;
+use super::model_file::RawDepth;
 use super::model_file::RawFresh;
+use super::model_file::RawHalfCell;
 use super::model_file::RawModel;
 use super::model_file::RawParameter;
 use super::model_file::RawReaction;
 use super::model_file::RawSpecies;
+use crate::mechanism::Battery;
 use crate::mechanism::Coefficient;
+use crate::mechanism::Depth;
 use crate::mechanism::Equation;
 use crate::mechanism::Fresh;
+use crate::mechanism::HalfCell;
 use crate::mechanism::Law;
 use crate::mechanism::Mechanism;
 use crate::mechanism::Parameter;
@@ -28,6 +33,7 @@ use crate::mechanism::Phase;
 use crate::mechanism::Reaction;
 use crate::mechanism::Roles;
 use crate::mechanism::Species;
+use crate::mechanism::System;
 use crate::units::Unit;
 
 /// Reads a mechanism file.
@@ -60,16 +66,14 @@ pub fn parse_mechanism(path: &Path, text: &str) -> Result<Mechanism, ConfigError
         .iter()
         .map(|r| resolver.reaction(r))
         .collect::<Result<_, _>>()?;
-    let roles = resolver.roles(&raw.cell)?;
-    let fresh = resolver.fresh(&raw.fresh)?;
+    let system = resolver.system(&raw)?;
     check_unique(&place, "species", raw.species.iter().map(|s| &s.name))?;
     check_unique(&place, "reaction", raw.reaction.iter().map(|r| &r.name))?;
     let parts = Parts {
         name: raw.name,
         species,
         reactions,
-        roles,
-        fresh,
+        system,
         parameters,
     };
     Mechanism::new(parts).map_err(|source| ConfigError::Mechanism {
@@ -323,7 +327,7 @@ impl Resolver<'_> {
             Err(laws) => Err(self.place.value(
                 key,
                 format!("{} rate laws", laws.len()),
-                "one of desolvation, tandem, dissolution, decay, shuttle, stripping",
+                "one of desolvation, tandem, dissolution, decay, shuttle, stripping, butler_volmer",
             )),
         }
     }
@@ -359,6 +363,13 @@ impl Resolver<'_> {
                 activation_charge: id("activation_charge", &law.activation_charge, "C m^-2")?,
             });
         }
+        if let Some(law) = &raw.butler_volmer {
+            laws.push(Law::ButlerVolmer {
+                rate_constant: id("rate_constant", &law.rate_constant, "m s^-1")?,
+                potential: id("potential", &law.potential, "V")?,
+                transfer_coefficient: id("transfer_coefficient", &law.transfer_coefficient, "1")?,
+            });
+        }
         Ok(laws)
     }
 
@@ -384,6 +395,67 @@ impl Resolver<'_> {
             });
         }
         Ok(laws)
+    }
+
+    /// The kind of cell: a battery has the tables [cell] and [fresh], a half cell has [`half_cell`].
+    fn system(&self, raw: &RawModel) -> Result<System, ConfigError> {
+        match (&raw.cell, &raw.fresh, &raw.half_cell) {
+            (Some(cell), Some(fresh), None) => Ok(System::Battery(Box::new(Battery {
+                roles: self.roles(cell)?,
+                fresh: self.fresh(fresh)?,
+            }))),
+            (None, None, Some(half_cell)) => Ok(System::HalfCell(self.half_cell(half_cell)?)),
+            _ => Err(self.place.value(
+                "cell",
+                "neither or both kinds of cell",
+                "[cell] and [fresh] for a battery, or [half_cell]",
+            )),
+        }
+    }
+
+    fn half_cell(&self, raw: &RawHalfCell) -> Result<HalfCell, ConfigError> {
+        let id =
+            |role: &str, name: &str, unit: &str| self.id(&format!("half_cell.{role}"), name, unit);
+        let bulk = raw.bulk.iter().map(|(species, name)| {
+            Ok((
+                species.clone(),
+                id(&format!("bulk.{species}"), name, "mol m^-3")?,
+            ))
+        });
+        let half_cell = HalfCell {
+            temperature: id("temperature", &raw.temperature, "K")?,
+            area: id("area", &raw.area, "m^2")?,
+            resistance: id("resistance", &raw.resistance, "ohm")?,
+            capacitance: id("capacitance", &raw.capacitance, "F m^-2")?,
+            bulk: bulk.collect::<Result<_, ConfigError>>()?,
+            shortest_time: id("shortest_time", &raw.shortest_time, "s")?,
+            longest_time: id("longest_time", &raw.longest_time, "s")?,
+            depth: match &raw.depth {
+                RawDepth::SemiInfinite => Depth::SemiInfinite,
+                RawDepth::Wall { thickness } => Depth::Wall(id("depth", thickness, "m")?),
+                RawDepth::Bulk { thickness } => Depth::Bulk(id("depth", thickness, "m")?),
+            },
+        };
+        let value = |id: ParameterId| self.table.row(id).value;
+        let positive = [
+            ("resistance", half_cell.resistance),
+            ("capacitance", half_cell.capacitance),
+            ("shortest_time", half_cell.shortest_time),
+        ];
+        for (role, id) in positive {
+            let key = format!("half_cell.{role}");
+            self.place
+                .number(&key, value(id), |v| v > 0.0, "a positive value")?;
+        }
+        let shortest = value(half_cell.shortest_time);
+        let expected = "a value above that of shortest_time";
+        self.place.number(
+            "half_cell.longest_time",
+            value(half_cell.longest_time),
+            |longest| longest > shortest,
+            expected,
+        )?;
+        Ok(half_cell)
     }
 
     fn roles(&self, raw: &RawCell) -> Result<Roles, ConfigError> {

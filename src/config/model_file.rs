@@ -13,8 +13,9 @@ use crate::units::Unit;
 #[serde(deny_unknown_fields)]
 pub(super) struct RawModel {
     pub(super) name: String,
-    pub(super) cell: RawCell,
-    pub(super) fresh: RawFresh,
+    pub(super) cell: Option<RawCell>,
+    pub(super) fresh: Option<RawFresh>,
+    pub(super) half_cell: Option<RawHalfCell>,
     pub(super) species: Vec<RawSpecies>,
     pub(super) reaction: Vec<RawReaction>,
     pub(super) parameter: BTreeMap<String, RawParameter>,
@@ -48,6 +49,28 @@ pub(super) struct RawCell {
     pub(super) initial_wetted: String,
     pub(super) wetting_time: String,
     pub(super) coated_area: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHalfCell {
+    pub(super) temperature: String,
+    pub(super) area: String,
+    pub(super) resistance: String,
+    pub(super) capacitance: String,
+    pub(super) bulk: BTreeMap<String, String>,
+    pub(super) shortest_time: String,
+    pub(super) longest_time: String,
+    pub(super) depth: RawDepth,
+}
+
+/// Where the electrolyte of a half cell ends; a thickness is the name of a parameter.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawDepth {
+    SemiInfinite,
+    Wall { thickness: String },
+    Bulk { thickness: String },
 }
 
 #[derive(Deserialize)]
@@ -121,6 +144,7 @@ pub(super) struct RawReaction {
     pub(super) decay: Option<RawRate>,
     pub(super) shuttle: Option<RawRate>,
     pub(super) stripping: Option<RawStripping>,
+    pub(super) butler_volmer: Option<RawButlerVolmer>,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +185,14 @@ pub(super) struct RawStripping {
     pub(super) capacitance: String,
     pub(super) initial_barrier: String,
     pub(super) activation_charge: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawButlerVolmer {
+    pub(super) rate_constant: String,
+    pub(super) potential: String,
+    pub(super) transfer_coefficient: String,
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::error::ConfigError;
 use super::error::Place;
+use super::experiment::Builder;
 use crate::cell::Catholyte;
 use crate::cell::CatholytePotential;
 use crate::cell::Cell;
@@ -14,6 +15,7 @@ use crate::mechanism::Law;
 use crate::mechanism::Mechanism;
 use crate::protocol::Cycles;
 use crate::protocol::Protocol;
+use crate::protocol::Recorded;
 use crate::protocol::Start;
 use crate::protocol::Step;
 use crate::units::Unit;
@@ -81,6 +83,15 @@ enum RawStep {
     Sweep(RawSweep),
     Hold(RawHold),
     Impedance(RawImpedance),
+    AsRecorded(RawAsRecorded),
+}
+
+/// The steps that a record of a cell shows.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAsRecorded {
+    pub(super) cell: String,
+    pub(super) record: String,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +116,27 @@ struct RawCycle {
     #[serde(default)]
     jump: bool,
     #[serde(default)]
-    record: bool,
+    record: RawRecorded,
+}
+
+/// `true` keeps the curves of the first cycle, `"all"` those of all cycles.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawRecorded {
+    Whether(bool),
+    Which(RawWhich),
+}
+
+impl Default for RawRecorded {
+    fn default() -> Self {
+        Self::Whether(false)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawWhich {
+    All,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +151,7 @@ struct RawHalf {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSweep {
+    from_v: Option<f64>,
     vertices_v: Vec<f64>,
     rate_v_s: f64,
 }
@@ -141,17 +173,12 @@ struct RawImpedance {
 }
 
 impl RawProtocol {
-    pub(super) fn build(
-        &self,
-        place: &Place<'_>,
-        name: &str,
-        mechanism: &Mechanism,
-        upper_limit_v: Option<f64>,
-    ) -> Result<Protocol, ConfigError> {
+    pub(super) fn build(&self, builder: &Builder<'_>, name: &str) -> Result<Protocol, ConfigError> {
+        let (place, mechanism) = (&builder.place, builder.mechanism);
         let key = format!("protocol.{name}");
         let checker = Checker {
             place,
-            upper_limit_v,
+            upper_limit_v: builder.facts.upper_limit_v,
         };
         let start = match &self.start {
             RawStart::Fresh => Start::Fresh,
@@ -163,35 +190,48 @@ impl RawProtocol {
             let key = format!("{key}.loading_mg_cm2");
             place.number(&key, loading, |v| v > 0.0, "a positive number")
         });
+        let loading = loading.transpose()?;
         let refine = self.refine.unwrap_or(1);
         if refine == 0 || refine > REFINE_MAX {
             let expected = format!("1 to {REFINE_MAX}");
             return Err(place.value(format!("{key}.refine"), refine.to_string(), expected));
         }
         let unit = Unit::parse("mg cm^-2").expect("units in the code are known");
-        let steps = self.step.iter().enumerate();
-        let steps = steps.map(|(i, step)| {
+        let is_half_cell = mechanism.half_cell().is_some();
+        if is_half_cell && (start != Start::Fresh || loading.is_some()) {
+            let found = "a start with catholyte or foils, or a loading, of a half cell";
+            return Err(place.value(key, found, "start = \"fresh\" without a loading"));
+        }
+        let mut steps = Vec::new();
+        for (i, raw) in self.step.iter().enumerate() {
             let key = format!("{key}.step {i}");
-            let step = checker.step(&key, step)?;
-            let needs_battery = matches!(
-                step,
-                Step::Cycle(_) | Step::Galvanostatic { .. } | Step::Condition
-            );
-            if needs_battery && !matches!(start, Start::Fresh | Start::Catholyte(_)) {
-                return Err(place.value(
-                    key,
-                    "a step for a battery",
-                    "a protocol that starts fresh or with catholyte",
-                ));
+            let own = match raw {
+                RawStep::AsRecorded(raw) => builder.steps_of_record(&key, raw)?,
+                _ => vec![checker.step(&key, raw)?],
+            };
+            for step in own {
+                let needs_battery = matches!(
+                    step,
+                    Step::Cycle(_) | Step::Galvanostatic { .. } | Step::Condition
+                );
+                let is_battery =
+                    !is_half_cell && matches!(start, Start::Fresh | Start::Catholyte(_));
+                if needs_battery && !is_battery {
+                    return Err(place.value(
+                        key,
+                        "a step for a battery",
+                        "a protocol of a battery that starts fresh or with catholyte",
+                    ));
+                }
+                steps.push(step);
             }
-            Ok(step)
-        });
+        }
         Ok(Protocol {
             name: name.to_owned(),
-            steps: steps.collect::<Result<_, _>>()?,
+            steps,
             start,
             refine,
-            loading_kg_m2: loading.transpose()?.map(|loading| unit.to_si(loading)),
+            loading_kg_m2: loading.map(|loading| unit.to_si(loading)),
         })
     }
 }
@@ -264,6 +304,10 @@ impl Checker<'_> {
                 }
                 let vertices = raw.vertices_v.iter();
                 Step::Sweep {
+                    from_v: raw
+                        .from_v
+                        .map(|v| self.voltage(&key, "from_v", v))
+                        .transpose()?,
                     vertices_v: vertices
                         .map(|v| self.voltage(&key, "vertices_v", *v))
                         .collect::<Result<_, _>>()?,
@@ -280,6 +324,7 @@ impl Checker<'_> {
             RawStep::Impedance(raw) => Step::Impedance {
                 frequencies_hz: self.frequencies(&format!("{key}.impedance"), raw)?,
             },
+            RawStep::AsRecorded(_) => unreachable!("the caller expands it"),
         })
     }
 
@@ -313,7 +358,11 @@ impl Checker<'_> {
                 raw.time_factor.unwrap_or(TIME_FACTOR),
             )?,
             may_jump: raw.jump,
-            is_recorded: raw.record,
+            recorded: match raw.record {
+                RawRecorded::Whether(false) => Recorded::Nothing,
+                RawRecorded::Whether(true) => Recorded::First,
+                RawRecorded::Which(RawWhich::All) => Recorded::All,
+            },
         })
     }
 

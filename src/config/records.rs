@@ -17,6 +17,8 @@ use crate::record::Technique;
 /// A measured file of a data set.
 #[derive(Clone, Debug)]
 pub struct RecordFile {
+    /// Name, unique in its data set: that of the file without its ending unless stated.
+    pub name: String,
     /// The file.
     pub path: PathBuf,
     /// What its importer must be told.
@@ -49,6 +51,7 @@ impl Mass {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecord {
+    name: Option<String>,
     file: PathBuf,
     technique: Option<String>,
     positive_current: Option<RawSign>,
@@ -95,7 +98,15 @@ pub(super) fn record_files(
         let key = format!("record {} ('{}')", index + 1, raw.file.display());
         record_file(place, folder, &key, raw)
     });
-    files.collect()
+    let files: Vec<RecordFile> = files.collect::<Result<_, _>>()?;
+    for (i, file) in files.iter().enumerate() {
+        if files[..i].iter().any(|other| other.name == file.name) {
+            let found = format!("two of the name '{}'", file.name);
+            let expected = "a name = \"...\" of its own for each";
+            return Err(place.value("record", found, expected));
+        }
+    }
+    Ok(files)
 }
 
 fn record_file(
@@ -137,7 +148,11 @@ fn record_file(
         Some(raw) => Some(mass(place, &format!("{key}: mass"), &raw)?),
         None => None,
     };
+    let stem = raw.file.file_stem().unwrap_or_default();
     Ok(RecordFile {
+        name: raw
+            .name
+            .unwrap_or_else(|| stem.to_string_lossy().into_owned()),
         path: folder.join(raw.file),
         hints,
         mass,

@@ -197,15 +197,17 @@ impl Builder<'_> {
         &self,
         raw: &RawCell,
     ) -> Result<Vec<(ParameterId, f64)>, ConfigError> {
+        let recorded = self.recorded_geometry(raw)?;
         let overrides = raw.parameters.iter().map(|(name, value)| {
             let key = format!("cell '{}'.parameters.{name}", raw.name);
             let id = self.parameter(&key, name)?;
             let value = self
                 .place
                 .number(&key, *value, |_| true, "a finite number")?;
-            Ok((id, self.mechanism.parameters().row(id).unit.to_si(value)))
+            Ok::<_, ConfigError>((id, self.mechanism.parameters().row(id).unit.to_si(value)))
         });
-        overrides.collect()
+        let stated = overrides.collect::<Result<Vec<_>, _>>()?;
+        Ok(recorded.into_iter().chain(stated).collect())
     }
 
     /// Positions of the constants that make a variant's explanation.
@@ -270,9 +272,8 @@ impl Builder<'_> {
 
     /// Protocols name species and reactions, which the variant's mechanism must have too.
     fn check_protocols(&self, protocols: &[Protocol]) -> Result<(), ConfigError> {
-        let limit = self.facts.upper_limit_v;
         for (name, raw) in &self.raw.protocol {
-            raw.build(&self.place, name, self.mechanism, limit)?;
+            raw.build(self, name)?;
         }
         for observed in &self.raw.observable {
             let key = format!("observable '{}' of '{}'", observed.id, observed.cell);

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering as Memory;
 
 use super::Archive;
 use super::Monitor;
+use super::ablation::ablations;
 use super::archive::fingerprint;
 use super::belief::Belief;
 use super::comparison::compared;
@@ -42,6 +43,8 @@ pub struct Effort {
     pub profiles: bool,
     /// Number of draws from the posterior; none if zero.
     pub draws: usize,
+    /// Whether the fit is repeated without each record.
+    pub ablate: bool,
 }
 
 /// Fits every variant of a study.
@@ -190,6 +193,11 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
     let alternatives = alternatives(&task, &best);
     let (solution, polished) = polish(&task, best, &optima[1..]);
     let (profiles, posterior) = beyond_curvature(&task, &solution.x, effort);
+    let ablations = if effort.ablate {
+        ablations(&task, &solution.x)
+    } else {
+        Vec::new()
+    };
     let coarse = task.objective(task.study.coarse, "").cost(&solution.x);
     VariantReport {
         cost_coarse: coarse.unwrap_or(f64::NAN),
@@ -198,6 +206,7 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
         noise_factors,
         polished,
         posterior,
+        ablations,
         ..reported(&task, solution, profiles)
     }
 }
@@ -330,6 +339,7 @@ fn reported(task: &Task<'_>, solution: Solution, profiles: Vec<Option<Profile>>)
         evidence,
         promises,
         posterior: None,
+        ablations: Vec::new(),
         noise_factors: Vec::new(),
         polished: Vec::new(),
         starts: Vec::<StartReport>::new(),

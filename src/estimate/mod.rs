@@ -1,5 +1,6 @@
 //! Estimation: a study is fitted, its uncertainty told, its predictions made.
 
+mod ablation;
 mod archive;
 mod belief;
 mod comparison;
@@ -22,6 +23,7 @@ mod study;
 mod task;
 mod uncertainty;
 
+pub use ablation::Ablation;
 pub use archive::Archive;
 pub use archive::Forgetful;
 pub use counters::Counters;
@@ -36,6 +38,8 @@ pub use fit::fit;
 pub use fit::simulate;
 pub use knowledge::Knowledge;
 pub use knowledge::TOLD_CORRELATION;
+pub use noise::effective_share;
+pub use noise::neighbour_correlation;
 pub use objective::Curves;
 pub use outcome::AlternativeCost;
 pub use outcome::Averaged;
@@ -58,16 +62,20 @@ pub use recovery::Recovered;
 pub use recovery::Recovery;
 pub use recovery::RecoveryPlan;
 pub use recovery::recover;
+pub use study::Abscissa;
 pub use study::Alternative;
 pub use study::Blind;
 pub use study::Calibration;
 pub use study::Candidate;
+pub use study::Combination;
 pub use study::FitSettings;
 pub use study::Free;
+pub use study::MeasuredCurve;
 pub use study::Noise;
 pub use study::NoiseGroup;
 pub use study::Observation;
 pub use study::Ordering;
+pub use study::Origin;
 pub use study::Prediction;
 pub use study::Resolution;
 pub use study::Role;

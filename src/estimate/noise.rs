@@ -1,6 +1,7 @@
 //! The noise level of groups of data, estimated from their scatter around the fit.
 
 use super::measurement::Measurements;
+use super::study::Study;
 use super::task::DAMPING_NEAR;
 use super::task::Task;
 
@@ -8,13 +9,59 @@ use super::task::Task;
 const ROUNDS_MAX: usize = 8;
 /// Relative change of a factor that counts as none.
 const SETTLED: f64 = 0.02;
-/// Factors stay between this and its inverse: a handful of data cannot tell more.
+/// Factors of a handful of data stay between this and its inverse: they cannot tell more.
 const FACTOR_MIN: f64 = 0.1;
+/// Factors of a curve stay between this and its inverse.
+const CURVE_FACTOR_MIN: f64 = 1e-3;
+/// Data from which on a group counts as a curve.
+const CURVE_MIN: usize = 10;
+/// Strongest correlation of neighbouring residuals that is believed.
+const CORRELATION_MAX: f64 = 0.95;
+
+/// Correlation ρ of the residuals of neighbouring points of curves, 0 to 0.95; zero without neighbours.
+///
+/// Each curve is given by the places of its points and their residuals; neighbours follow each other along the abscissa.
+pub fn neighbour_correlation(curves: &[(&[f64], Vec<f64>)]) -> f64 {
+    let (mut products, mut squares, mut pairs, mut n) = (0.0, 0.0, 0.0, 0.0);
+    for (at, residuals) in curves {
+        n += residuals.len() as f64;
+        squares += residuals.iter().map(|r| r * r).sum::<f64>();
+        for i in (1..residuals.len()).filter(|i| at[*i] > at[*i - 1]) {
+            products += residuals[i] * residuals[i - 1];
+            pairs += 1.0;
+        }
+    }
+    if pairs < 1.0 || squares < f64::MIN_POSITIVE {
+        return 0.0;
+    }
+    ((products / pairs) / (squares / n)).clamp(0.0, CORRELATION_MAX)
+}
+
+/// The same for the curves among some observations of a study.
+fn correlation(study: &Study, residuals: &[f64], members: &[usize]) -> f64 {
+    let curves = study.curves.iter();
+    let curves = curves.filter(|curve| curve.members.iter().any(|row| members.contains(row)));
+    let curves: Vec<(&[f64], Vec<f64>)> = curves
+        .map(|curve| {
+            let own = curve.members.iter().map(|row| residuals[*row]);
+            (&curve.at[..], own.collect())
+        })
+        .collect();
+    neighbour_correlation(&curves)
+}
+
+/// Share of the points of a curve that count as independent, (1 − ρ)/(1 + ρ) for a correlation ρ of neighbours.
+///
+/// Source: Bayley & Hammersley, Suppl. J. R. Stat. Soc. 8 (1946) 184.
+pub fn effective_share(correlation: f64) -> f64 {
+    (1.0 - correlation) / (1.0 + correlation)
+}
 
 /// The task with estimated noise levels, its optimum on the coarse mesh, and the factor of each group.
 ///
 /// Restricted maximum likelihood, fitted and judged in turn: the factor of a group is the root of the sum of its squared
 /// residuals over the degrees of freedom that the fit has left it (Patterson & Thompson, Biometrika 58 (1971) 545).
+/// Where neighbouring residuals of curves are correlated, the factor is larger, as if there were fewer points.
 pub(super) fn with_estimated_noise<'s>(
     task: &Task<'s>,
     start: &[f64],
@@ -47,7 +94,14 @@ pub(super) fn with_estimated_noise<'s>(
                 .iter()
                 .map(|row| 1.0 - information.leverages[*row]);
             let ratio = (squares.sum::<f64>() / left.sum::<f64>().max(FACTOR_MIN)).sqrt();
-            let next = (*factor * ratio).clamp(FACTOR_MIN, 1.0 / FACTOR_MIN);
+            let least = if group.members.len() < CURVE_MIN {
+                FACTOR_MIN
+            } else {
+                CURVE_FACTOR_MIN
+            };
+            let correlation = correlation(task.study, &linearisation.residuals, &group.members);
+            let next =
+                (*factor * ratio / effective_share(correlation).sqrt()).clamp(least, 1.0 / least);
             is_settled &= (next / *factor - 1.0).abs() < SETTLED;
             *factor = next;
         }

@@ -108,7 +108,10 @@ impl<'s> Simulator<'s> {
         let Run { cell, protocol } = self.runs[index];
         let values = self.study.values(self.variant, x, cell, protocol);
         let protocol = &self.study.protocols[protocol];
-        let design = self.resolution.mesh.design(protocol);
+        let design = self
+            .resolution
+            .mesh
+            .design(&self.variant.mechanism, protocol);
         let cell = Cell::new(&self.variant.mechanism, &values, design);
         self.counters.runs.fetch_add(1, Memory::Relaxed);
         let outcome = run(&cell, protocol, self.resolution.accuracy, frozen)?;
@@ -256,9 +259,11 @@ impl<'s> Simulator<'s> {
 
     fn affects(&self, variable: usize, run: Run) -> bool {
         let is_coated = self.study.protocols[run.protocol].start == Start::Coated;
+        let battery = self.variant.mechanism.battery();
+        let coated_area = battery.map(|battery| battery.roles.coated_area);
         match &self.variant.free[variable].role {
             // The area of coated foils concerns no other cell.
-            Role::Value(id) if *id == self.variant.mechanism.roles().coated_area => is_coated,
+            Role::Value(id) if Some(*id) == coated_area => is_coated,
             Role::Value(_) => true,
             Role::Ratio { cell, .. } => *cell == run.cell,
         }

@@ -1,5 +1,6 @@
 //! What an estimation yields.
 
+use super::ablation::Ablation;
 use super::design::Promise;
 use super::evidence::Evidence;
 use super::knowledge::Knowledge;
@@ -132,6 +133,8 @@ pub struct VariantReport {
     pub profiles: Vec<Option<Profile>>,
     /// Samples of the posterior on the coarse mesh, if they were asked for, or why there are none.
     pub posterior: Option<Result<Posterior, String>>,
+    /// What is known without each record; empty unless it was asked for.
+    pub ablations: Vec<Ablation>,
     /// How well the variant explains the data.
     pub evidence: Option<Evidence>,
     /// What candidate measurements would tell, the most informative first.

@@ -36,6 +36,73 @@ pub struct Calibration {
     pub members: Vec<(usize, f64)>,
 }
 
+/// Where data come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Measured by whoever made the data set.
+    Measured,
+    /// Stated in the literature.
+    Literature,
+    /// Simulated: not a measurement.
+    Synthetic,
+}
+
+impl Origin {
+    /// As it stands in result files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Literature => "literature",
+            Self::Synthetic => "synthetic",
+        }
+    }
+}
+
+/// What lies along a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abscissa {
+    /// Share of the charge that a half cycle passes (1); the curve is its voltage.
+    ChargeShare,
+    /// Cycle (1); the curve is the charge of its half cycles.
+    Cycle,
+    /// Voltage (V); the curve is the current.
+    Voltage,
+    /// Time (s).
+    Time,
+    /// Frequency (Hz); the curve is the impedance, its real parts first.
+    Frequency,
+}
+
+impl Abscissa {
+    /// Name with unit, as in tables.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::ChargeShare => "charge_share",
+            Self::Cycle => "cycle",
+            Self::Voltage => "voltage_v",
+            Self::Time => "time_s",
+            Self::Frequency => "frequency_hz",
+        }
+    }
+}
+
+/// A measured curve: observations that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredCurve {
+    /// Name, unique in the study.
+    pub name: String,
+    /// The record that it comes from: data left out together.
+    pub record: String,
+    /// Where the record comes from.
+    pub origin: Origin,
+    /// What lies along it.
+    pub abscissa: Abscissa,
+    /// Where its points lie, in the abscissa's unit.
+    pub at: Vec<f64>,
+    /// Positions of its points among the observations, in the same order.
+    pub members: Vec<usize>,
+}
+
 /// Observations whose noise level is estimated together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoiseGroup {
@@ -311,6 +378,15 @@ pub enum Search {
     },
 }
 
+/// A product of powers of free quantities, which the data may know better than each of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Combination {
+    /// Name.
+    pub name: String,
+    /// Names of free quantities whose priors are on the logarithm, with their powers.
+    pub powers: Vec<(String, f64)>,
+}
+
 /// How the fit is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitSettings {
@@ -345,12 +421,18 @@ pub struct Study {
     pub protocols: Vec<Protocol>,
     /// What was measured and is fitted.
     pub observations: Vec<Observation>,
+    /// The curves among them.
+    pub curves: Vec<MeasuredCurve>,
+    /// The curves among the extras: compared with the simulations, but not fitted.
+    pub compared_curves: Vec<MeasuredCurve>,
     /// Offsets and scales of the instruments.
     pub calibrations: Vec<Calibration>,
     /// Observations whose noise level is estimated.
     pub noise_groups: Vec<NoiseGroup>,
     /// Measurements that might be made next.
     pub candidates: Vec<Candidate>,
+    /// Products of powers whose intervals are told.
+    pub combinations: Vec<Combination>,
     /// What is read from the simulations and reported beside the measured value, but not fitted.
     pub extras: Vec<Observation>,
     /// What is to be predicted.

@@ -78,6 +78,11 @@ impl Information {
         c[[i, j]] / (c[[i, i]] * c[[j, j]]).sqrt()
     }
 
+    /// Standard deviation of a linear combination of the coordinates.
+    pub fn sd_along(&self, gradient: &[f64]) -> f64 {
+        propagate(gradient, &self.covariance)
+    }
+
     /// Standard deviation of a coordinate.
     pub fn sd(&self, i: usize) -> f64 {
         self.covariance[[i, i]].sqrt()

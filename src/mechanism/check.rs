@@ -2,6 +2,7 @@
 
 use super::DISSOLVED_MAX;
 use super::Equation;
+use super::Fresh;
 use super::Law;
 use super::Mechanism;
 use super::MechanismError;
@@ -10,9 +11,27 @@ use super::Phase;
 use super::Reaction;
 use super::Slot;
 use super::Species;
+use super::System;
 
 impl Mechanism {
-    pub(super) fn check_counts(&self) -> Result<(), MechanismError> {
+    /// Checks that a cell of its kind can be made of the species and reactions.
+    pub(super) fn check_system(&self) -> Result<(), MechanismError> {
+        match &self.parts.system {
+            System::Battery(battery) => {
+                self.check_counts()?;
+                self.check_laws()?;
+                self.check_fresh(&battery.fresh)
+            }
+            System::HalfCell(half_cell) => half_cell.check(self),
+        }
+    }
+
+    fn check_laws(&self) -> Result<(), MechanismError> {
+        let mut reactions = self.parts.reactions.iter();
+        reactions.try_for_each(|reaction| self.check_law(reaction))
+    }
+
+    fn check_counts(&self) -> Result<(), MechanismError> {
         let is_carrier = |s: &&Species| {
             matches!(
                 s.phase,
@@ -68,7 +87,7 @@ impl Mechanism {
     }
 
     /// Checks that the species of a reaction live where its law needs them.
-    pub(super) fn check_law(&self, reaction: &Reaction) -> Result<(), MechanismError> {
+    fn check_law(&self, reaction: &Reaction) -> Result<(), MechanismError> {
         let (holds, what) = self.needs(reaction);
         if !holds {
             return Err(MechanismError::Misfit {
@@ -134,6 +153,10 @@ impl Mechanism {
                 electrons < -0.5 && count(products, is_dissolved) == 1 && has_carrier(products),
                 "stripping forms the carrier and electrons",
             ),
+            Law::ButlerVolmer { .. } => (
+                false,
+                "butler_volmer belongs to a [half_cell]; the conversion of a battery has the law 'tandem'",
+            ),
         }
     }
 
@@ -170,8 +193,7 @@ impl Mechanism {
         Ok(())
     }
 
-    pub(super) fn check_fresh(&self) -> Result<(), MechanismError> {
-        let fresh = &self.parts.fresh;
+    fn check_fresh(&self, fresh: &Fresh) -> Result<(), MechanismError> {
         let incomplete = |what: String| Err(MechanismError::Incomplete { what });
         if !matches!(self.slot(&fresh.loaded), Some(Slot::Solid(_))) {
             return incomplete(format!(

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod chemistry;
 mod equation;
+mod half_cell;
 mod parameter;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ pub use chemistry::NODE_SLOTS_MAX;
 pub use chemistry::NodeView;
 pub use equation::ELECTRON;
 pub use equation::Equation;
+pub use half_cell::Couple;
+pub use half_cell::Depth;
+pub use half_cell::HalfCell;
 pub use parameter::Parameter;
 pub use parameter::ParameterId;
 pub use parameter::ParameterTable;
@@ -26,6 +30,9 @@ pub use parameter::Prior;
 
 /// Dissolved species that a mechanism may have; the hot loops keep them in arrays of this length.
 pub const DISSOLVED_MAX: usize = 8;
+
+/// Why a half cell never gets where this is asked.
+const NEEDS_BATTERY: &str = "a battery, checked by config";
 
 /// A number of the mechanism file: written there, or a parameter of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,6 +141,15 @@ pub enum Law {
         /// Charge that thins the film by a factor e (C m⁻²).
         activation_charge: ParameterId,
     },
+    /// Butler–Volmer charge transfer of a dissolved couple at a planar electrode (per geometric area).
+    ButlerVolmer {
+        /// Standard rate constant (m s⁻¹).
+        rate_constant: ParameterId,
+        /// Formal potential (V).
+        potential: ParameterId,
+        /// Transfer coefficient of the reduction (1).
+        transfer_coefficient: ParameterId,
+    },
 }
 
 /// A reaction.
@@ -147,7 +163,7 @@ pub struct Reaction {
     pub law: Law,
 }
 
-/// Which parameter plays which part in the cell. Units are SI.
+/// Which parameter plays which part in a battery. Units are SI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roles {
     /// Temperature (K).
@@ -219,6 +235,24 @@ pub struct Fresh {
     pub equilibrated: Vec<(String, String)>,
 }
 
+/// What only a battery has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Battery {
+    /// Which parameter plays which part.
+    pub roles: Roles,
+    /// The fresh cell.
+    pub fresh: Fresh,
+}
+
+/// The kind of cell that a mechanism describes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum System {
+    /// Metal foil, separator, porous electrode.
+    Battery(Box<Battery>),
+    /// A planar electrode and one dissolved couple.
+    HalfCell(HalfCell),
+}
+
 /// What a mechanism is made of, before it is checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
@@ -230,10 +264,8 @@ pub struct Parts {
     pub species: Vec<Species>,
     /// All reactions.
     pub reactions: Vec<Reaction>,
-    /// Which parameter plays which part.
-    pub roles: Roles,
-    /// The fresh cell.
-    pub fresh: Fresh,
+    /// The kind of cell, with what it needs.
+    pub system: System,
 }
 
 /// What can be wrong with a mechanism.
@@ -327,11 +359,7 @@ impl Mechanism {
             })
             .collect();
         let mechanism = Self { parts, slots };
-        mechanism.check_counts()?;
-        for reaction in &mechanism.parts.reactions {
-            mechanism.check_law(reaction)?;
-        }
-        mechanism.check_fresh()?;
+        mechanism.check_system()?;
         Ok(mechanism)
     }
 
@@ -345,9 +373,36 @@ impl Mechanism {
         &self.parts.parameters
     }
 
-    /// Which parameter plays which part.
+    /// What a battery has beside its reactions; `None` for a half cell.
+    pub fn battery(&self) -> Option<&Battery> {
+        match &self.parts.system {
+            System::Battery(battery) => Some(battery),
+            System::HalfCell(_) => None,
+        }
+    }
+
+    /// What a half cell has beside its reaction; `None` for a battery.
+    pub fn half_cell(&self) -> Option<&HalfCell> {
+        match &self.parts.system {
+            System::Battery(_) => None,
+            System::HalfCell(half_cell) => Some(half_cell),
+        }
+    }
+
+    /// The geometric area (m²).
+    pub fn area(&self) -> ParameterId {
+        match &self.parts.system {
+            System::Battery(battery) => battery.roles.area,
+            System::HalfCell(half_cell) => half_cell.area,
+        }
+    }
+
+    /// Which parameter plays which part in a battery.
+    ///
+    /// # Panics
+    /// For a half cell; `config` keeps what needs a battery away from it.
     pub fn roles(&self) -> &Roles {
-        &self.parts.roles
+        &self.battery().expect(NEEDS_BATTERY).roles
     }
 
     /// All species, in file order.
@@ -360,9 +415,12 @@ impl Mechanism {
         &self.parts.reactions
     }
 
-    /// The fresh cell.
+    /// The fresh battery.
+    ///
+    /// # Panics
+    /// For a half cell; `config` keeps what needs a battery away from it.
     pub fn fresh(&self) -> &Fresh {
-        &self.parts.fresh
+        &self.battery().expect(NEEDS_BATTERY).fresh
     }
 
     /// Where a species is found in the state, if it exists.

@@ -19,6 +19,8 @@ use super::newton::NewtonSolver;
 
 type State = NalgebraVec<f64>;
 
+/// Shortest step (s).
+const STEP_MIN_S: f64 = 1e-18;
 /// Steps that one call may take before it counts as stuck; a hard half cycle needs about a thousand.
 const STEPS_MAX: usize = 200_000;
 
@@ -284,6 +286,8 @@ fn problem<'a>(
     let options = &mut problem.ode_options;
     // Its default of 50 counts over the whole integration, and a normal discharge comes close.
     options.max_nonlinear_solver_failures = STEPS_MAX;
+    // The double layer of a half cell is charged within picoseconds when a voltage is imposed.
+    options.min_timestep = STEP_MIN_S;
     options.max_timestep_growth = Some(10.0);
     options.min_timestep_growth = Some(1.3);
     // A factorisation costs less here than four more iterations with an old one.

@@ -1,4 +1,7 @@
-//! Observables: what a paper or a lab states as one number, read from records and simulations by the same code.
+//! Observables: what a paper or a lab states as one number, read from records and simulations by the same code; and
+//! the points of curves.
+
+mod curve;
 
 use crate::analysis::differentiable::activation_voltage_v;
 use crate::analysis::differentiable::deposition_time_s;
@@ -19,6 +22,9 @@ use crate::simulate::CycleLog;
 use crate::simulate::Outcome;
 use crate::simulate::StepOutcome;
 use crate::simulate::Trajectory;
+pub use curve::CurvePoint;
+pub use curve::Half;
+pub use curve::Part;
 
 /// Share of the largest oxidation current that a local maximum must reach to count as a peak (1).
 const PEAK_SHARE: f64 = 0.5;
@@ -117,6 +123,8 @@ pub enum Observable {
         /// The step.
         step: usize,
     },
+    /// A point of a curve.
+    Point(CurvePoint),
 }
 
 impl Observable {
@@ -134,7 +142,7 @@ impl Observable {
                 Some(log.discharge_mah_g(*cycle)? / log.discharge_mah_g(*over)?)
             }
             Self::ActivationVoltage { step, window } => {
-                let (_, charge) = log(outcome, *step)?.first.as_ref()?;
+                let (_, charge) = log(outcome, *step)?.curves_of(1)?;
                 activation_voltage_v(&charge.record, *window)
             }
             Self::OxidationPeak { step, ramp } => {
@@ -169,7 +177,22 @@ impl Observable {
             }
             Self::DepositionTime { step } => deposition_time_s(&segment(outcome, *step)?.record),
             Self::AnodeShare { step } => anode_share(cell, outcome.states.get(*step)?),
+            Self::Point(point) => point.measure(cell, outcome),
         }
+    }
+
+    /// Whether it is read from what only a battery has.
+    pub fn needs_battery(&self) -> bool {
+        matches!(
+            self,
+            Self::Transference
+                | Self::GrowthTime { .. }
+                | Self::AnodeShare { .. }
+                | Self::Capacity { .. }
+                | Self::CapacityMax { .. }
+                | Self::CapacityRatio { .. }
+                | Self::ActivationVoltage { .. }
+        )
     }
 
     /// The unit of the value.
@@ -185,6 +208,7 @@ impl Observable {
             Self::WarburgSlope { .. } => "ohm s^-1/2",
             Self::Resistance { .. } => "ohm",
             Self::GrowthTime { .. } | Self::DepositionTime { .. } => "s",
+            Self::Point(point) => point.unit(),
         }
     }
 
@@ -209,6 +233,10 @@ impl Observable {
         };
         match self {
             Self::Transference => Ok(()),
+            Self::Point(point) => match point.lacks(protocol) {
+                Some(what) => lacks(point.step(), &what),
+                None => Ok(()),
+            },
             Self::AnodeShare { step: index } => step(*index).map(|_| ()),
             Self::Capacity {
                 step: index,
@@ -228,7 +256,7 @@ impl Observable {
                 _ => lacks(*index, &format!("cycle {last}")),
             },
             Self::ActivationVoltage { step: index, .. } => match step(*index)? {
-                Step::Cycle(cycles) if cycles.is_recorded => Ok(()),
+                Step::Cycle(cycles) if cycles.recorded.includes(1) => Ok(()),
                 _ => lacks(*index, "recorded cycles"),
             },
             Self::OxidationPeak { step: index, ramp }

@@ -30,8 +30,30 @@ pub struct Cycles {
     pub time_factor: f64,
     /// Whether long runs of similar cycles may be extrapolated.
     pub may_jump: bool,
-    /// Whether the first cycle keeps its voltage curve.
-    pub is_recorded: bool,
+    /// Which cycles keep their voltage curves.
+    pub recorded: Recorded,
+}
+
+/// Which cycles keep their voltage curves; they are integrated tighter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// None.
+    Nothing,
+    /// The first one.
+    First,
+    /// All that are simulated.
+    All,
+}
+
+impl Recorded {
+    /// Whether a cycle, counted from one, keeps its curves.
+    pub fn includes(self, cycle: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::First => cycle == 1,
+            Self::All => true,
+        }
+    }
 }
 
 /// One step of a protocol.
@@ -55,8 +77,11 @@ pub enum Step {
         /// Longest duration (s).
         duration_s: f64,
     },
-    /// Voltage ramps from the open-circuit voltage over these vertices.
+    /// Voltage ramps over these vertices.
     Sweep {
+        /// Where the first ramp begins (V): a half cell is held there until it sweeps. The open-circuit voltage if not
+        /// stated.
+        from_v: Option<f64>,
         /// Voltages to reach, in order (V).
         vertices_v: Vec<f64>,
         /// Scan rate (V s⁻¹), positive.

@@ -25,33 +25,43 @@ const COLOURS: [RGBColor; 5] = [
 ];
 
 /// One line of a figure.
-struct Line {
-    label: String,
-    colour: RGBColor,
-    is_dashed: bool,
-    points: Vec<(f64, f64)>,
+pub(super) struct Line {
+    pub(super) label: String,
+    pub(super) colour: RGBColor,
+    pub(super) is_dashed: bool,
+    pub(super) points: Vec<(f64, f64)>,
 }
 
 /// Length of a line in the legend (pixels): two dashes of a dashed one.
 const KEY_PX: i32 = 18;
 
 /// One measured point of a figure.
-struct Mark {
-    label: String,
-    colour: RGBColor,
-    at: (f64, f64),
+pub(super) struct Mark {
+    /// Its entry in the legend; none if empty.
+    pub(super) label: String,
+    pub(super) colour: RGBColor,
+    pub(super) at: (f64, f64),
+    pub(super) radius_px: i32,
+}
+
+/// Radius of a measured number (pixels).
+const RADIUS_PX: i32 = 6;
+
+/// A legend where most curves leave room.
+pub(super) fn plain_legend() -> SeriesLabelPosition {
+    SeriesLabelPosition::UpperRight
 }
 
 /// A figure before it is drawn.
-struct Figure {
-    title: String,
-    x: &'static str,
-    y: &'static str,
-    starts_at_zero: bool,
-    is_isometric: bool,
-    legend: SeriesLabelPosition,
-    lines: Vec<Line>,
-    marks: Vec<Mark>,
+pub(super) struct Figure {
+    pub(super) title: String,
+    pub(super) x: &'static str,
+    pub(super) y: &'static str,
+    pub(super) starts_at_zero: bool,
+    pub(super) is_isometric: bool,
+    pub(super) legend: SeriesLabelPosition,
+    pub(super) lines: Vec<Line>,
+    pub(super) marks: Vec<Mark>,
 }
 
 /// All figures of a result: file name and SVG text.
@@ -116,7 +126,7 @@ fn tick(value: &f64) -> String {
     }
 }
 
-fn colour(cell: usize) -> RGBColor {
+pub(super) fn colour(cell: usize) -> RGBColor {
     COLOURS[cell % COLOURS.len()]
 }
 
@@ -169,6 +179,7 @@ fn marks(
             label: format!("{cell}, {what}\u{a0}\u{a0}"),
             colour: colour(target.cell),
             at: place(&target.observable, measured)?,
+            radius_px: RADIUS_PX,
         })
     });
     marks.collect()
@@ -286,7 +297,7 @@ impl Figure {
     }
 
     /// The SVG text; `None` if the plotting library refuses, which would be a bug of ours that a report survives.
-    fn draw(&self) -> Option<String> {
+    pub(super) fn draw(&self) -> Option<String> {
         let mut svg = String::new();
         {
             let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -338,14 +349,18 @@ impl Figure {
         }
         let mut labelled = Vec::new();
         for mark in &self.marks {
-            let (colour, at) = (mark.colour, mark.at);
+            let (colour, at, radius) = (mark.colour, mark.at, mark.radius_px);
             let drawn = chart.draw_series(std::iter::once(
                 EmptyElement::at(at)
-                    + Circle::new((0, 0), 6, WHITE.filled())
-                    + Circle::new((0, 0), 6, ShapeStyle::from(&colour).stroke_width(2))
-                    + Circle::new((0, 0), 2, colour.filled()),
+                    + Circle::new((0, 0), radius, WHITE.filled())
+                    + Circle::new(
+                        (0, 0),
+                        radius,
+                        ShapeStyle::from(&colour).stroke_width(radius.min(4) as u32 / 2),
+                    )
+                    + Circle::new((0, 0), radius / 3, colour.filled()),
             ))?;
-            if !labelled.contains(&(&mark.label, colour)) {
+            if !mark.label.is_empty() && !labelled.contains(&(&mark.label, colour)) {
                 labelled.push((&mark.label, colour));
                 drawn.label(mark.label.clone()).legend(move |(x, y)| {
                     Circle::new((x + 9, y), 6, ShapeStyle::from(&colour).stroke_width(2))

@@ -1,5 +1,8 @@
 //! Reports: results become tables, JSON and figures. Nothing is decided here.
 
+mod ablation;
+mod curve_figures;
+mod curves;
 mod figures;
 mod inference;
 mod measured;
@@ -148,7 +151,20 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
             }
         }
     }
+    if !study.curves.is_empty() || !study.compared_curves.is_empty() {
+        let variants: Vec<_> = report
+            .variants
+            .iter()
+            .map(|v| {
+                let name = study.variants[v.variant].name.as_str();
+                (name, curves::points(study, v))
+            })
+            .collect();
+        let bytes = curves::curves_csv(&variants, study).map_err(table)?;
+        files.push(("curves.csv".to_owned(), bytes));
+    }
     let figures = figures::figures(study, report).into_iter();
+    let figures = figures.chain(curve_figures::curve_figures(study, report));
     files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
     Ok(files)
 }

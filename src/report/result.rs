@@ -2,6 +2,10 @@
 
 use serde::Serialize;
 
+use super::ablation::RawAblation;
+use super::ablation::ablations;
+use super::curves::RawCurve;
+use super::curves::curves;
 use super::inference;
 use super::inference::RawAveraged;
 use super::inference::RawCandidate;
@@ -13,6 +17,7 @@ use super::inference::RawProfilePoint;
 use crate::estimate::FitReport;
 use crate::estimate::INTERVAL_LEVEL;
 use crate::estimate::IntervalMethod;
+use crate::estimate::NORMAL_95;
 use crate::estimate::Observation;
 use crate::estimate::Profile;
 use crate::estimate::Role;
@@ -20,6 +25,7 @@ use crate::estimate::Scale;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
 use crate::mechanism::Prior;
+use crate::observe::Observable;
 use crate::units::Unit;
 
 /// The whole result.
@@ -55,6 +61,7 @@ pub(super) struct RawVariant {
     polished_costs: Vec<f64>,
     alternatives: Vec<RawAlternative>,
     pub(super) observables: Vec<RawObservable>,
+    pub(super) curves: Vec<RawCurve>,
     pub(super) parameters: Vec<RawParameter>,
     pub(super) identifiability: Option<RawIdentifiability>,
     pub(super) posterior: Option<RawPosterior>,
@@ -62,6 +69,7 @@ pub(super) struct RawVariant {
     pub(super) candidates: Vec<RawCandidate>,
     pub(super) calibrations: Vec<RawInstrument>,
     pub(super) noise_factors: Vec<RawInstrument>,
+    pub(super) ablation: Vec<RawAblation>,
     predictions: Vec<RawPrediction>,
     orderings: Vec<RawOrdering>,
 }
@@ -192,6 +200,7 @@ impl RawVariant {
             polished_costs: report.polished.clone(),
             alternatives: alternatives(report),
             observables: observables(study, report),
+            curves: curves(study, report),
             parameters: parameters(study, report),
             identifiability: RawIdentifiability::new(study, report),
             posterior: match &report.posterior {
@@ -202,6 +211,7 @@ impl RawVariant {
             candidates: inference::candidates(study, report),
             calibrations: inference::calibrations(study, report),
             noise_factors: inference::noise_factors(study, report),
+            ablation: ablations(study, report),
             predictions: predictions(study, report),
             orderings: orderings(report),
         }
@@ -237,7 +247,11 @@ fn alternatives(report: &VariantReport) -> Vec<RawAlternative> {
 }
 
 fn observables(study: &Study, report: &VariantReport) -> Vec<RawObservable> {
-    let fitted = report.observed.iter().map(|observed| {
+    let is_of_curve =
+        |observation: &Observation| matches!(observation.target.observable, Observable::Point(_));
+    let fitted = report.observed.iter();
+    let fitted = fitted.filter(|observed| !is_of_curve(&observed.observation));
+    let fitted = fitted.map(|observed| {
         let model = finite(observed.model);
         RawObservable {
             used_in_fit: true,
@@ -247,6 +261,7 @@ fn observables(study: &Study, report: &VariantReport) -> Vec<RawObservable> {
         }
     });
     let extras = report.extras.iter();
+    let extras = extras.filter(|extra| !is_of_curve(&extra.observation));
     let extras = extras.map(|extra| observable(study, &extra.observation, extra.model));
     fitted.chain(extras).collect()
 }
@@ -314,6 +329,7 @@ fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
         });
     }
     rows.extend(derived(study, report));
+    rows.extend(combined(study, report));
     rows
 }
 
@@ -365,30 +381,76 @@ fn derived(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
                 let base = value_at.map_or(0.0, |v| c[[v, v]] + 2.0 * c[[v, r]]);
                 (base + c[[r, r]]).max(0.0).sqrt()
             });
+            let value = row.unit.from_si(values[id.index()]);
             rows.push(RawParameter {
-                name: row.name.clone(),
-                cell: study.cells[*cell].clone(),
-                value: row.unit.from_si(values[id.index()]),
                 unit: row.unit.to_string(),
-                sd: ln_sd.and_then(finite),
-                sd_scale: "ln",
                 prior: format!("derived: {} times '{}'", table.row(leader).name, ratio.name),
-                lower: None,
-                upper: None,
-                sd_assumed: None,
-                interval: None,
-                interval_level: INTERVAL_LEVEL,
-                interval_method: None,
-                verdict: None,
-                verdict_in_words: None,
-                profile: None,
-                profile_rise_of_interval: None,
-                profile_lower_than_optimum: None,
-                profile_failed_points: None,
+                ..following(
+                    &row.name,
+                    &study.cells[*cell],
+                    value,
+                    ln_sd.and_then(finite),
+                )
             });
         }
     }
     rows
+}
+
+/// Products of powers of free quantities, with the uncertainty of all of them together; in SI.
+fn combined(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
+    let variant = &study.variants[report.variant];
+    let rows = study.combinations.iter().map(|combination| {
+        let mut gradient = vec![0.0; variant.free.len()];
+        for (name, power) in &combination.powers {
+            if let Some(i) = variant.free.iter().position(|free| free.name == *name) {
+                gradient[i] = *power;
+            }
+        }
+        let ln: f64 = gradient.iter().zip(&report.x).map(|(g, x)| g * x).sum();
+        let sd = report.information.as_ref().map(|i| i.sd_along(&gradient));
+        let sd = sd.and_then(finite);
+        let table = variant.mechanism.parameters();
+        let units = combination.powers.iter().filter_map(|(name, power)| {
+            let id = table.find(name)?;
+            Some((&table.row(id).unit, *power))
+        });
+        RawParameter {
+            unit: Unit::si_of_product(units),
+            interval: sd.map(|sd| {
+                let end = |side: f64| (ln + side * NORMAL_95 * sd).exp();
+                (end(-1.0), end(1.0))
+            }),
+            interval_method: Some("laplace"),
+            ..following(&combination.name, "shared", ln.exp(), sd)
+        }
+    });
+    rows.collect()
+}
+
+/// A quantity that follows from free ones.
+fn following(name: &str, cell: &str, value: f64, sd: Option<f64>) -> RawParameter {
+    RawParameter {
+        name: name.to_owned(),
+        cell: cell.to_owned(),
+        value,
+        unit: String::new(),
+        sd,
+        sd_scale: "ln",
+        prior: "derived".to_owned(),
+        lower: None,
+        upper: None,
+        sd_assumed: None,
+        interval: None,
+        interval_level: INTERVAL_LEVEL,
+        interval_method: None,
+        verdict: None,
+        verdict_in_words: None,
+        profile: None,
+        profile_rise_of_interval: None,
+        profile_lower_than_optimum: None,
+        profile_failed_points: None,
+    }
 }
 
 fn prior_text(prior: Prior, unit: &Unit) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::ablation::write_ablations;
 use super::inference;
 use super::result::RawParameter;
 use super::result::RawVariant;
@@ -93,15 +94,50 @@ fn write_variant(
         write_starts(text, report)?;
     }
     write_observables(text, &raw)?;
+    write_curves(text, &raw)?;
     if kind == Kind::Fit {
         write_parameters(text, &raw)?;
         write_information(text, &raw)?;
+        write_ablations(text, &raw.ablation)?;
     }
     write_predictions(text, study, report)?;
     write_verdicts(text, report)
 }
 
+/// How well the curves are met.
+fn write_curves(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    if raw.curves.is_empty() {
+        return Ok(());
+    }
+    writeln!(text)?;
+    writeln!(
+        text,
+        "  {:<34} {:<12} {:>6} {:>9} {:>9}  {:<9} {:>11}  data",
+        "curve", "cell", "points", "rms", "noise", "unit", "independent"
+    )?;
+    for row in &raw.curves {
+        let number = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), digits);
+        writeln!(
+            text,
+            "  {:<34} {:<12} {:>6} {:>9} {:>9}  {:<9} {:>11.0}  {}{}",
+            row.name,
+            row.cell,
+            row.points,
+            number(row.rms),
+            number(row.noise_sd),
+            row.unit,
+            row.effective_points,
+            row.origin,
+            if row.used_in_fit { "" } else { ", not fitted" }
+        )?;
+    }
+    Ok(())
+}
+
 fn write_observables(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    if raw.observables.is_empty() {
+        return Ok(());
+    }
     writeln!(text)?;
     writeln!(
         text,
@@ -146,7 +182,7 @@ fn write_parameters(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
             row.unit,
             row.verdict_in_words
                 .as_deref()
-                .unwrap_or("follows from the two")
+                .unwrap_or("follows from the others")
         )?;
     }
     let by_profile = |row: &RawParameter| row.interval_method == Some("profile");

@@ -16,17 +16,17 @@ use crate::estimate::Curves;
 use crate::simulate::StepOutcome;
 use crate::simulate::Trajectory;
 
-fn texts<T: AsRef<str>>(name: &str, values: impl Iterator<Item = T>) -> Column {
+pub(super) fn texts<T: AsRef<str>>(name: &str, values: impl Iterator<Item = T>) -> Column {
     let values: Vec<String> = values.map(|v| v.as_ref().to_owned()).collect();
     Series::new(name.into(), values).into_column()
 }
 
-fn numbers(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
+pub(super) fn numbers(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
     let values: Vec<Option<f64>> = values.collect();
     Series::new(name.into(), values).into_column()
 }
 
-fn csv(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
+pub(super) fn csv(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
     let mut frame = DataFrame::new_infer_height(columns)?;
     let mut bytes = Vec::new();
     CsvWriter::new(&mut bytes).finish(&mut frame)?;
@@ -95,8 +95,11 @@ pub(super) fn trajectories_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u
     for (step, outcome) in curves.outcome.steps.iter().enumerate() {
         match outcome {
             StepOutcome::Cycles(log) => {
-                if let Some((discharge, charge)) = &log.first {
-                    segments.extend([(step, 0, discharge), (step, 1, charge)]);
+                for (cycle, (discharge, charge)) in &log.curves {
+                    segments.extend([
+                        (step, 2 * cycle - 2, discharge),
+                        (step, 2 * cycle - 1, charge),
+                    ]);
                 }
             }
             StepOutcome::Segment(segment) => segments.push((step, 0, segment)),

@@ -96,20 +96,26 @@ pub struct CycleResult<S = f64> {
 pub struct CycleLog<S = f64> {
     /// The simulated cycles, in order; jumped ones are missing.
     pub cycles: Vec<CycleResult<S>>,
-    /// The first discharge and charge, if they were recorded.
-    pub first: Option<Curves<S>>,
+    /// Discharge and charge of the cycles that were recorded, each with its number, in order.
+    pub curves: Vec<(usize, CycleCurves<S>)>,
     /// The jumps that were made.
     pub plan: JumpPlan,
 }
 
 /// The discharge and the charge of one cycle.
-type Curves<S> = (Trajectory<S>, Trajectory<S>);
+pub type CycleCurves<S = f64> = (Trajectory<S>, Trajectory<S>);
 
 impl<S: Sensitive> CycleLog<S> {
     /// Discharge capacity (mAh g⁻¹) of a cycle, if it was simulated.
     pub fn discharge_mah_g(&self, cycle: usize) -> Option<S> {
         let found = self.cycles.iter().find(|c| c.cycle == cycle);
         found.map(|c| c.discharge_mah_g)
+    }
+
+    /// Discharge and charge of a cycle, if it was recorded.
+    pub fn curves_of(&self, cycle: usize) -> Option<&CycleCurves<S>> {
+        let found = self.curves.iter().find(|(number, _)| *number == cycle);
+        found.map(|(_, curves)| curves)
     }
 }
 
@@ -137,7 +143,7 @@ impl<S: Sensitive> Simulation<'_, S> {
     ) -> Result<CycleLog<S>, SimulationFailure> {
         let mut log = CycleLog {
             cycles: Vec::new(),
-            first: None,
+            curves: Vec::new(),
             plan: JumpPlan::default(),
         };
         let sinks = self.sinks();
@@ -149,9 +155,7 @@ impl<S: Sensitive> Simulation<'_, S> {
             let start = self.state.clone();
             let (result, curves) = self.one_cycle(cycle, cycles)?;
             log.cycles.push(result);
-            if log.first.is_none() {
-                log.first = curves;
-            }
+            log.curves.extend(curves.map(|curves| (cycle, curves)));
             if std::mem::take(&mut is_settling) {
                 continue;
             }
@@ -181,10 +185,10 @@ impl<S: Sensitive> Simulation<'_, S> {
         &mut self,
         cycle: usize,
         cycles: &Cycles,
-    ) -> Result<(CycleResult<S>, Option<Curves<S>>), SimulationFailure> {
+    ) -> Result<(CycleResult<S>, Option<CycleCurves<S>>), SimulationFailure> {
         let current = self.cell.one_c_a_m2() * cycles.c_rate;
         let longest_s = cycles.time_factor * 3600.0 / cycles.c_rate;
-        let is_recorded = cycles.is_recorded && cycle == 1;
+        let is_recorded = cycles.recorded.includes(cycle);
         let mut half = |current: S, limit_v: f64| -> Result<(S, Segment<S>), SimulationFailure> {
             let recording = Recording::steps_if(is_recorded);
             let segment = self.galvanostatic(current, Some(limit_v), longest_s, recording)?;

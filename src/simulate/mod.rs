@@ -22,6 +22,7 @@ use crate::numerics::variation::VariedArrival;
 use crate::numerics::variation::VariedStep;
 use crate::numerics::variation::integrate_varied;
 use crate::record::Record;
+pub use cycling::CycleCurves;
 pub use cycling::CycleLog;
 pub use cycling::CycleResult;
 pub use cycling::JumpPlan;
@@ -168,6 +169,14 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
     /// The integrator's work so far.
     pub fn work(&self) -> Work {
         self.work
+    }
+
+    /// Holds a half cell at a voltage (V) until its double layer is charged, which leaves the electrolyte as it is; a
+    /// battery meets the voltage when it is imposed. Returns the voltage.
+    pub fn polarise(&mut self, voltage_v: f64) -> S {
+        let voltage = S::constant(voltage_v);
+        self.cell.polarise(&mut self.state, voltage);
+        voltage
     }
 
     /// Open-circuit voltage (V).

@@ -10,6 +10,7 @@ use super::SimulationFailure;
 use super::Trajectory;
 use crate::cell::Cell;
 use crate::cell::Design;
+use crate::mechanism::Mechanism;
 use crate::numerics::scalar::Sensitive;
 use crate::protocol::Protocol;
 use crate::protocol::Start;
@@ -27,9 +28,12 @@ pub struct Mesh {
 
 impl Mesh {
     /// The chain that a protocol needs.
-    pub fn design(self, protocol: &Protocol) -> Design {
+    pub fn design(self, mechanism: &Mechanism, protocol: &Protocol) -> Design {
         let n_separator = self.n_separator * protocol.refine;
         let n_electrode = self.n_electrode * protocol.refine;
+        if mechanism.half_cell().is_some() {
+            return Design::half_cell(n_separator);
+        }
         match protocol.start {
             Start::Fresh | Start::Catholyte(_) => Design::battery(n_separator, n_electrode),
             Start::Symmetric(_) => Design::symmetric(n_separator, n_electrode),
@@ -138,10 +142,14 @@ fn run_step<S: Sensitive>(
                 .map_or(StepOutcome::Done, StepOutcome::Segment))
         }
         Step::Sweep {
+            from_v,
             vertices_v,
             rate_v_s,
         } => {
-            let mut from_v = simulation.open_circuit_v();
+            let mut from_v = match from_v {
+                Some(from_v) => simulation.polarise(*from_v),
+                None => simulation.open_circuit_v(),
+            };
             let mut ramps = Vec::new();
             for to_v in vertices_v {
                 ramps.push(simulation.sweep(from_v, *to_v, *rate_v_s)?);

@@ -45,7 +45,7 @@ fn simulated() -> Simulated {
             continue;
         }
         let values = study.values(variant, &x, 0, index);
-        let design = study.coarse.mesh.design(protocol);
+        let design = study.coarse.mesh.design(&variant.mechanism, protocol);
         let cell = Cell::new(&variant.mechanism, &values, design);
         let outcome = run(&cell, protocol, study.coarse.accuracy, None).unwrap();
         for step in outcome.steps {
@@ -56,7 +56,7 @@ fn simulated() -> Simulated {
                         .push(ramps.into_iter().map(|ramp| ramp.record).collect());
                 }
                 StepOutcome::Cycles(log) => {
-                    if let Some((discharge, charge)) = log.first {
+                    for (_, (discharge, charge)) in log.curves {
                         all.cycles.push(joined(&[discharge.record, charge.record]));
                     }
                 }

@@ -62,7 +62,7 @@ fn rate_test_agrees() {
             expected,
         );
     }
-    let (_, charge) = logs[0].first.as_ref().unwrap();
+    let (_, charge) = logs[0].curves_of(1).unwrap();
     check(
         "activation",
         activation_voltage_v(&charge.record, 0.1).unwrap(),

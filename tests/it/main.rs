@@ -10,6 +10,7 @@ mod analysis;
 mod bad_input;
 mod cli;
 mod estimation;
+mod half_cell;
 mod import;
 mod import_damage;
 mod long;

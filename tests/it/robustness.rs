@@ -43,7 +43,7 @@ fn failures(study: &Study, draw: usize, resolution: Resolution) -> (usize, Vec<S
             let model = Cell::new(
                 &variant.mechanism,
                 &values,
-                resolution.mesh.design(protocol),
+                resolution.mesh.design(&variant.mechanism, protocol),
             );
             let began = Instant::now();
             n += 1;

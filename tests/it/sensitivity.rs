@@ -89,6 +89,7 @@ fn sweep() -> Pair {
         Step::Rest { duration_s: 3600.0 },
         Step::Condition,
         Step::Sweep {
+            from_v: None,
             vertices_v: vec![0.5, 2.2],
             rate_v_s: 2e-4,
         },
@@ -119,7 +120,7 @@ fn measure<S: Sensitive>(
     (protocol, observables): &Pair,
     frozen: Option<&[JumpPlan]>,
 ) -> (Vec<S>, Vec<JumpPlan>) {
-    let cell = Cell::new(mechanism, values, MESH.design(protocol));
+    let cell = Cell::new(mechanism, values, MESH.design(mechanism, protocol));
     let outcome = run(&cell, protocol, TIGHT, frozen).unwrap();
     let measured = observables
         .iter()

@@ -12,6 +12,7 @@ use sulfit::estimate::Monitor;
 use sulfit::estimate::Status;
 use sulfit::mechanism::Mechanism;
 use sulfit::protocol::Cycles;
+use sulfit::protocol::Recorded;
 
 /// A path inside the project.
 pub(crate) fn project(path: &str) -> PathBuf {
@@ -70,7 +71,7 @@ pub(crate) fn cycles(c_rate: f64, count: usize) -> Cycles {
         upper_v: 2.1,
         time_factor: 1.15,
         may_jump: true,
-        is_recorded: true,
+        recorded: Recorded::First,
     }
 }
 

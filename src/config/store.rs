@@ -1,0 +1,115 @@
+//! The records of an experiment: which cell's data set names them, read once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use super::dataset::Facts;
+use super::dataset::read_facts;
+use super::error::ConfigError;
+use super::error::Place;
+use super::experiment_file::RawExperiment;
+use super::records::RecordFile;
+use crate::estimate::Origin;
+use crate::import::read_measured;
+use crate::record::Measured;
+use crate::record::Severity;
+
+/// The data sets of an experiment and the records that were read from them.
+pub(super) struct RecordStore {
+    /// The data set of the experiment, then those of cells that have their own.
+    sets: Vec<Facts>,
+    /// Position of each cell's data set.
+    of_cell: Vec<usize>,
+    read: Mutex<BTreeMap<PathBuf, Arc<Measured>>>,
+}
+
+/// A record with what its data set says about it.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    /// What was measured.
+    pub(super) measured: Arc<Measured>,
+    /// What the data set says.
+    pub(super) file: RecordFile,
+    /// Where it comes from.
+    pub(super) origin: Origin,
+}
+
+impl RecordStore {
+    /// Reads the data sets; their records are read when they are asked for.
+    pub(super) fn new(raw: &RawExperiment, folder: &Path) -> Result<Self, ConfigError> {
+        let mut sets = vec![read_facts(&folder.join(&raw.dataset))?];
+        let mut of_cell = Vec::new();
+        for cell in &raw.cell {
+            of_cell.push(match &cell.dataset {
+                None => 0,
+                Some(path) => {
+                    sets.push(read_facts(&folder.join(path))?);
+                    sets.len() - 1
+                }
+            });
+        }
+        Ok(Self {
+            sets,
+            of_cell,
+            read: Mutex::default(),
+        })
+    }
+
+    /// The data set of the experiment.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.sets[0]
+    }
+
+    /// The record of a name in the data set of a cell.
+    pub(super) fn record(
+        &self,
+        place: &Place<'_>,
+        key: &str,
+        (cell, name): (usize, &str),
+    ) -> Result<Loaded, ConfigError> {
+        let set = &self.sets[self.of_cell[cell]];
+        let Some(file) = set.records.iter().find(|file| file.name == name) else {
+            let names: Vec<&str> = set.records.iter().map(|file| file.name.as_str()).collect();
+            let expected = match names.as_slice() {
+                [] => format!("a [[record]] of that name in {}", set.path.display()),
+                _ => format!("one of {}", names.join(", ")),
+            };
+            return Err(place.value(key, format!("the unknown record '{name}'"), expected));
+        };
+        Ok(Loaded {
+            measured: self.measured(file)?,
+            file: file.clone(),
+            origin: set.origin,
+        })
+    }
+
+    fn measured(&self, file: &RecordFile) -> Result<Arc<Measured>, ConfigError> {
+        let mut read = self.read.lock().map_err(|_| ConfigError::Unreadable {
+            path: file.path.clone(),
+            reason: "another thread stopped while it read".to_owned(),
+        })?;
+        if let Some(measured) = read.get(&file.path) {
+            return Ok(Arc::clone(measured));
+        }
+        let measured = Arc::new(read_measured(&file.path, &file.hints)?);
+        let problem = measured
+            .findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Problem);
+        if let Some(finding) = problem {
+            let line = finding
+                .line
+                .map_or_else(|| "record".to_owned(), |line| format!("line {line}"));
+            return Err(Place::new(&file.path).value(
+                line,
+                finding.found.clone(),
+                format!("a record without this problem: {}", finding.remedy),
+            ));
+        }
+        read.insert(file.path.clone(), Arc::clone(&measured));
+        Ok(measured)
+    }
+}
