@@ -26,6 +26,8 @@ pub(super) struct RawCurve {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawGalvanostatic {
     pub(super) cycles: Vec<usize>,
+    /// The cycle of the protocol with which the record begins; the first unless stated.
+    pub(super) record_begins_with: Option<usize>,
     pub(super) halves: Option<Vec<RawHalfName>>,
     pub(super) points: Option<usize>,
     pub(super) sd_v: Option<f64>,
@@ -37,6 +39,8 @@ pub(super) struct RawGalvanostatic {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCapacities {
     pub(super) cycles: Vec<usize>,
+    /// The cycle of the protocol with which the record begins; the first unless stated.
+    pub(super) record_begins_with: Option<usize>,
     pub(super) halves: Option<Vec<RawHalfName>>,
     pub(super) relative_sd: Option<f64>,
 }

@@ -1,6 +1,7 @@
 //! Files that users write become domain types: raw mirrors of the file, then checks, then types that cannot be wrong.
 
 mod curve_file;
+mod curve_points;
 mod curves;
 mod dataset;
 mod error;

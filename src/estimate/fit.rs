@@ -13,6 +13,7 @@ use super::design::promises;
 use super::evidence::Evidence;
 use super::knowledge::Knowledge;
 use super::measurement::Measurements;
+use super::noise::settled_on_fine_mesh;
 use super::noise::with_estimated_noise;
 use super::outcome::AlternativeCost;
 use super::outcome::FitReport;
@@ -192,6 +193,7 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
     let (task, best, noise_factors) = with_estimated_noise(task, &optima[0]);
     let alternatives = alternatives(&task, &best);
     let (solution, polished) = polish(&task, best, &optima[1..]);
+    let (task, solution, noise_factors) = settled_on_fine_mesh(&task, solution, noise_factors);
     let (profiles, posterior) = beyond_curvature(&task, &solution.x, effort);
     let ablations = if effort.ablate {
         ablations(&task, &solution.x)

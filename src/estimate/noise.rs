@@ -1,12 +1,16 @@
 //! The noise level of groups of data, estimated from their scatter around the fit.
 
+use super::archive::fingerprint;
 use super::measurement::Measurements;
 use super::study::Study;
 use super::task::DAMPING_NEAR;
 use super::task::Task;
+use crate::numerics::least_squares::Solution;
 
 /// Rounds of fitting and judging the scatter.
 const ROUNDS_MAX: usize = 8;
+/// Rounds on the fine mesh.
+const FINE_ROUNDS_MAX: usize = 3;
 /// Relative change of a factor that counts as none.
 const SETTLED: f64 = 0.02;
 /// Factors of a handful of data stay between this and its inverse: they cannot tell more.
@@ -77,42 +81,80 @@ pub(super) fn with_estimated_noise<'s>(
         let what = format!("noise levels, round {round}");
         let options = task.rough_options(DAMPING_NEAR);
         let solution = task.descend(task.study.coarse, (&x, &what), &options);
-        let (Some(information), Some(linearisation)) =
-            (task.information(&solution), &solution.linearisation)
-        else {
+        let Some((next, is_settled)) = judged(&task, &solution, &factors) else {
             break;
         };
         x.clone_from(&solution.x);
-        let mut is_settled = true;
-        for (factor, group) in factors.iter_mut().zip(groups) {
-            let squares = group
-                .members
-                .iter()
-                .map(|row| linearisation.residuals[*row].powi(2));
-            let left = group
-                .members
-                .iter()
-                .map(|row| 1.0 - information.leverages[*row]);
-            let ratio = (squares.sum::<f64>() / left.sum::<f64>().max(FACTOR_MIN)).sqrt();
-            let least = if group.members.len() < CURVE_MIN {
-                FACTOR_MIN
-            } else {
-                CURVE_FACTOR_MIN
-            };
-            let correlation = correlation(task.study, &linearisation.residuals, &group.members);
-            let next =
-                (*factor * ratio / effective_share(correlation).sqrt()).clamp(least, 1.0 / least);
-            is_settled &= (next / *factor - 1.0).abs() < SETTLED;
-            *factor = next;
-        }
-        let mut each = vec![1.0; task.measurements.observations().len()];
-        for (factor, group) in factors.iter().zip(groups) {
-            group.members.iter().for_each(|row| each[*row] = *factor);
-        }
-        task = task.with_measurements(Measurements::with_noise_factors(task.study, each));
+        task = with_factors(&task, &next);
+        factors = next;
         if is_settled || task.monitor.is_interrupted() {
             break;
         }
     }
     (task, x, factors)
+}
+
+/// The noise levels judged again on the fine mesh, whose own errors are smaller, and the optimum with them.
+///
+/// Only curves ask for it: the stated noise of single numbers is larger than the errors of the coarse mesh.
+pub(super) fn settled_on_fine_mesh<'s>(
+    task: &Task<'s>,
+    solution: Solution,
+    factors: Vec<f64>,
+) -> (Task<'s>, Solution, Vec<f64>) {
+    let (mut task, mut solution, mut factors) = (task.clone(), solution, factors);
+    if task.study.curves.is_empty() {
+        return (task, solution, factors);
+    }
+    for round in 1..=FINE_ROUNDS_MAX {
+        let Some((next, is_settled)) = judged(&task, &solution, &factors) else {
+            break;
+        };
+        if is_settled || task.monitor.is_interrupted() {
+            break;
+        }
+        task = with_factors(&task, &next);
+        factors = next;
+        let start = solution.x.clone();
+        let what = format!("fine mesh, noise levels, round {round}");
+        let piece = format!("noise-{round}-{}", fingerprint(&start));
+        solution = task.remembered(&piece, |task| task.polish((&start, &what)));
+    }
+    (task, solution, factors)
+}
+
+/// The factors that the scatter around a fit speaks for, and whether they are those of the fit.
+fn judged(task: &Task<'_>, solution: &Solution, factors: &[f64]) -> Option<(Vec<f64>, bool)> {
+    let information = task.information(solution)?;
+    let residuals = &solution.linearisation.as_ref()?.residuals;
+    let next = task.study.noise_groups.iter().zip(factors);
+    let next: Vec<f64> = next
+        .map(|(group, factor)| {
+            let rows = || group.members.iter();
+            let squares: f64 = rows().map(|row| residuals[*row].powi(2)).sum();
+            let left: f64 = rows().map(|row| 1.0 - information.leverages[*row]).sum();
+            let ratio = (squares / left.max(FACTOR_MIN)).sqrt();
+            let least = if group.members.len() < CURVE_MIN {
+                FACTOR_MIN
+            } else {
+                CURVE_FACTOR_MIN
+            };
+            let correlation = correlation(task.study, residuals, &group.members);
+            (factor * ratio / effective_share(correlation).sqrt()).clamp(least, 1.0 / least)
+        })
+        .collect();
+    let pairs = next.iter().zip(factors);
+    let is_settled = pairs.fold(true, |all, (next, factor)| {
+        all && (next / factor - 1.0).abs() < SETTLED
+    });
+    Some((next, is_settled))
+}
+
+/// The task with these factors of its groups.
+fn with_factors<'s>(task: &Task<'s>, factors: &[f64]) -> Task<'s> {
+    let mut each = vec![1.0; task.measurements.observations().len()];
+    for (factor, group) in factors.iter().zip(&task.study.noise_groups) {
+        group.members.iter().for_each(|row| each[*row] = *factor);
+    }
+    task.with_measurements(Measurements::with_noise_factors(task.study, each))
 }
