@@ -49,6 +49,8 @@ impl Mass {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecord {
+    #[serde(rename = "name")]
+    _name: Option<String>,
     file: PathBuf,
     technique: Option<String>,
     positive_current: Option<RawSign>,
