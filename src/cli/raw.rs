@@ -20,6 +20,10 @@ use crate::report::ReadingNoise;
 use crate::report::Sampling;
 use crate::report::write_raw;
 
+/// Smallest step of potential (V): what the converters of potentiostats resolve, and smaller ones only fill
+/// the memory.
+const STEP_V_MIN: f64 = 1e-5;
+
 #[derive(Args)]
 pub(super) struct RawArguments {
     /// Instead of a report, write every recorded step of every protocol on every cell into this folder, as files of
@@ -51,8 +55,17 @@ pub(super) struct RawArguments {
     #[arg(long, value_name = "STEP", requires = "raw", value_parser = positive)]
     interval_v: Option<f64>,
     /// Step of potential between two rows of voltammograms (V) [default: 0.001]
-    #[arg(long, value_name = "STEP", requires = "raw", value_parser = positive)]
+    #[arg(long, value_name = "STEP", requires = "raw", value_parser = potential_step)]
     step_v: Option<f64>,
+}
+
+fn potential_step(text: &str) -> Result<f64, String> {
+    let value = positive(text)?;
+    if value >= STEP_V_MIN {
+        Ok(value)
+    } else {
+        Err(format!("expected at least {STEP_V_MIN:?} V"))
+    }
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {

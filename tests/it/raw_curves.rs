@@ -284,6 +284,7 @@ fn arguments_that_mean_nothing_together_are_refused() {
             &["--raw", "x", "--step-v", "0"],
             "expected a positive number",
         ),
+        (&["--raw", "x", "--step-v", "1e-9"], "expected at least"),
         (
             &["--raw", "x", "--noise", "--noise-voltage-v=-1"],
             "expected zero or a positive number",

@@ -147,7 +147,7 @@ fn write_truth(
         let own = |run: &&Curves| study.protocols[run.protocol].loading_kg_m2.is_none();
         let run = runs.clone().find(own).or_else(|| runs.next());
         if let Some(run) = run {
-            writeln!(text, "\n[cell.{}]", quoted(name))?;
+            writeln!(text, "\n[cell.{}]", key(name))?;
             write_values(text, run)?;
         }
     }
@@ -162,7 +162,7 @@ fn write_values(text: &mut String, run: &Curves) -> std::fmt::Result {
         writeln!(
             text,
             "{} = {{ value = {value:?}, unit = {unit} }}",
-            row.name
+            key(&row.name)
         )?;
     }
     Ok(())
@@ -172,12 +172,22 @@ fn write_values(text: &mut String, run: &Curves) -> std::fmt::Result {
 fn write_loadings(text: &mut String, study: &Study) -> std::fmt::Result {
     for protocol in &study.protocols {
         if let Some(loading) = protocol.loading_kg_m2 {
-            let name = quoted(&protocol.name);
+            let name = key(&protocol.name);
             let loading = rounded(loading * 100.0);
             writeln!(text, "\n[protocol.{name}]\nloading_mg_cm2 = {loading:?}")?;
         }
     }
     Ok(())
+}
+
+/// A key of TOML, in quotation marks where it needs them.
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
 }
 
 /// A string of TOML.
@@ -192,4 +202,25 @@ fn one_line(text: &str) -> String {
 /// Without the last digits that a conversion of units leaves behind.
 fn rounded(value: f64) -> f64 {
     format!("{value:.12e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_texts_read_back() {
+        for name in ["k1", "a b", "it's \"so\"", "Li₂S", ""] {
+            let text = format!("{} = {}", key(name), quoted(name));
+            let table: toml::Table = text.parse().unwrap();
+            assert_eq!(table[name].as_str(), Some(name));
+        }
+        assert_eq!(key("k1"), "k1");
+    }
+
+    #[test]
+    fn digits_that_a_conversion_left_behind_are_gone() {
+        assert_eq!(format!("{:?}", rounded(1.131e-4 * 1e4)), "1.131");
+        assert_eq!(format!("{:?}", rounded(2.4e-10)), "2.4e-10");
+    }
 }

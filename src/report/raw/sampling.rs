@@ -138,8 +138,13 @@ fn spaced((time_s, y): (&[f64], &[f64]), (interval_s, interval_y): (f64, f64)) -
     let mut times = vec![*first];
     let (mut last_s, mut last_y) = (*first, y[0]);
     for i in 1..time_s.len() {
-        let (from, to) = ((time_s[i - 1], y[i - 1]), (time_s[i], y[i]));
+        let to = (time_s[i], y[i]);
         loop {
+            let from = if last_s > time_s[i - 1] {
+                (last_s, last_y)
+            } else {
+                (time_s[i - 1], y[i - 1])
+            };
             let moved = moved_at(from, to, (last_y, interval_y));
             let next = moved.map_or(last_s + interval_s, |at| at.min(last_s + interval_s));
             let next = next.max(last_s + SHORTEST_S);
@@ -162,17 +167,15 @@ fn spaced((time_s, y): (&[f64], &[f64]), (interval_s, interval_y): (f64, f64)) -
 
 /// When the straight line between two points has moved from `last_y` by an interval; `None` if it does not.
 fn moved_at(from: (f64, f64), to: (f64, f64), (last_y, interval_y): (f64, f64)) -> Option<f64> {
-    let is_beyond = (to.1 - last_y).abs() >= interval_y && interval_y > 0.0;
-    if !is_beyond {
+    let is_beyond = |y: f64| (y - last_y).abs() >= interval_y && interval_y > 0.0;
+    if is_beyond(from.1) {
+        return Some(from.0);
+    }
+    if !is_beyond(to.1) {
         return None;
     }
     let target = last_y + interval_y * (to.1 - last_y).signum();
     let share = (target - from.1) / (to.1 - from.1);
-    let share = if share.is_finite() {
-        share.clamp(0.0, 1.0)
-    } else {
-        1.0
-    };
     Some(from.0 + share * (to.0 - from.0))
 }
 
