@@ -113,7 +113,7 @@ pub(super) struct AnalyzeArguments {
     keep: bool,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     if value.is_finite() && value > 0.0 {
         Ok(value)

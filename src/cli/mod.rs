@@ -2,6 +2,7 @@
 
 mod measured;
 mod progress;
+mod raw;
 mod state;
 
 use std::io::Write;
@@ -30,6 +31,8 @@ use measured::run_analyze;
 use measured::run_import;
 use measured::run_inspect;
 use progress::Terminal;
+use raw::RawArguments;
+use raw::run_raw;
 use state::FolderArchive;
 
 /// Some runs failed or did not converge.
@@ -119,8 +122,10 @@ struct SimulateArguments {
     /// Experiment file (TOML)
     file: PathBuf,
     /// Folder for the report [default: results/NAME-simulated]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "raw")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    raw: RawArguments,
     /// Number of threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -242,6 +247,9 @@ fn tell_unkept(archive: &FolderArchive) {
 
 fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
     let study = read(&arguments.file)?;
+    if let Some(folder) = &arguments.raw.raw {
+        return run_raw(&study, folder, &arguments.raw, arguments.threads);
+    }
     let folder = folder(
         arguments.out.as_deref(),
         &format!("{}-simulated", study.name),
@@ -292,7 +300,7 @@ fn check_folder(folder: &Path) -> Result<(), String> {
     if folder.exists() && !folder.is_dir() {
         let place = folder.display();
         return Err(format!(
-            "{place}: found a file, expected a folder; choose another with --out"
+            "{place}: found a file, expected a folder; choose another name"
         ));
     }
     Ok(())

@@ -15,6 +15,7 @@ use super::knowledge::Knowledge;
 use super::measurement::Measurements;
 use super::noise::settled_on_fine_mesh;
 use super::noise::with_estimated_noise;
+use super::objective::Curves;
 use super::outcome::AlternativeCost;
 use super::outcome::FitReport;
 use super::outcome::StartReport;
@@ -36,6 +37,7 @@ use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::Residuals;
 use crate::numerics::least_squares::Solution;
 use crate::numerics::least_squares::StopReason;
+use crate::simulate::SimulationFailure;
 
 /// What a fit shall do beyond the optimum and its curvature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,12 +107,6 @@ fn carried(study: &Study, fitted: &[VariantReport], index: usize) -> Vec<Vec<f64
 /// Runs the protocols of a study at the values of its mechanism, without fitting.
 pub fn simulate(study: &Study, monitor: &dyn Monitor) -> FitReport {
     let counters = Counters::default();
-    let variant = &study.variants[0];
-    let x = variant.free.iter().map(|free| {
-        let scale = free.scale();
-        scale.to_coordinate(free.given.clamp(free.lower, free.upper))
-    });
-    let x: Vec<f64> = x.collect();
     let task = new_task(study, 0, &counters, (monitor, &super::Forgetful));
     monitor.begin("simulating", 1);
     let solution = Solution {
@@ -119,10 +115,30 @@ pub fn simulate(study: &Study, monitor: &dyn Monitor) -> FitReport {
         scaled_gradient: f64::NAN,
         iterations: 0,
         stop: StopReason::Given,
-        x,
+        x: given(&study.variants[0]),
     };
     let report = reported(&task, solution, Vec::new());
     total(vec![report], &counters, monitor)
+}
+
+/// Runs every protocol of a study on every cell at the values of its mechanism, on the fine mesh; what failed, in
+/// order, beside the curves.
+pub fn simulate_all(study: &Study, monitor: &dyn Monitor) -> (Vec<Curves>, Vec<SimulationFailure>) {
+    let counters = Counters::default();
+    let task = new_task(study, 0, &counters, (monitor, &super::Forgetful));
+    monitor.begin("simulating", 1);
+    let simulator = task.patient_simulator(study.fine, Vec::new());
+    let curves = simulator.with_all_runs().curves(&given(&study.variants[0]));
+    (curves, counters.failures())
+}
+
+/// The coordinates of the values that a simulation without a fit uses.
+fn given(variant: &Variant) -> Vec<f64> {
+    let x = variant.free.iter().map(|free| {
+        let scale = free.scale();
+        scale.to_coordinate(free.given.clamp(free.lower, free.upper))
+    });
+    x.collect()
 }
 
 /// The work on one variant with all data and the priors of the study.

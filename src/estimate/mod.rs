@@ -36,6 +36,7 @@ pub use evidence::weights;
 pub use fit::Effort;
 pub use fit::fit;
 pub use fit::simulate;
+pub use fit::simulate_all;
 pub use knowledge::Knowledge;
 pub use knowledge::TOLD_CORRELATION;
 pub use noise::effective_share;

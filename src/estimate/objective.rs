@@ -98,6 +98,19 @@ impl<'s> Simulator<'s> {
         }
     }
 
+    /// The same with every protocol on every cell, whether or not a target asks for it.
+    pub(super) fn with_all_runs(mut self) -> Self {
+        for cell in 0..self.study.cells.len() {
+            for protocol in 0..self.study.protocols.len() {
+                let run = Run { cell, protocol };
+                if !self.runs.contains(&run) {
+                    self.runs.push(run);
+                }
+            }
+        }
+        self
+    }
+
     /// The cell and what its protocol gave.
     fn outcome<S: Sensitive>(
         &self,

@@ -50,6 +50,11 @@ use content::Content;
 use content::Text;
 use content::content;
 
+/// How the notes of a file begin that was simulated.
+pub const SYNTHETIC: &str = "SYNTHETIC";
+/// Lines in which these notes are looked for.
+const LABELLED_WITHIN: usize = 60;
+
 /// Which current a file writes as positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PositiveCurrent {
@@ -142,10 +147,27 @@ fn parse_text(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
     if !hints.columns.is_empty() {
         return generic::read_named(text, hints);
     }
-    match VENDORS.iter().find(|vendor| (vendor.recognises)(text)) {
+    let mut measured = match VENDORS.iter().find(|vendor| (vendor.recognises)(text)) {
         Some(vendor) => (vendor.read)(text, hints),
         None => generic::read(text, hints),
-    }
+    }?;
+    measured.findings.extend(synthetic(text));
+    Ok(measured)
+}
+
+/// A file whose preamble says that no instrument has measured it, in a field that begins with [`SYNTHETIC`].
+fn synthetic(text: &Text) -> Option<Finding> {
+    let mut lines = text.text.lines().take(LABELLED_WITHIN).enumerate();
+    lines.find_map(|(index, line)| {
+        let label = &line[line.find(&format!("{SYNTHETIC}:"))?..];
+        // Cells of a table may follow.
+        let label = label.split(['\t', '"']).next().unwrap_or(label);
+        let found = format!(
+            "the file calls itself {}",
+            label.trim_end_matches(',').trim()
+        );
+        Some(Finding::new(Severity::Note, found, "").at(index + 1))
+    })
 }
 
 /// A layout may find its table and still no numbers in a column, for want of a unit or of a date that can be read.

@@ -6,6 +6,7 @@ mod curves;
 mod figures;
 mod inference;
 mod measured;
+mod raw;
 mod recovery;
 mod result;
 mod summary;
@@ -27,6 +28,10 @@ pub use measured::describe;
 pub use measured::findings;
 pub use measured::plots;
 pub use measured::sections;
+pub use raw::Instrument;
+pub use raw::ReadingNoise;
+pub use raw::Sampling;
+pub use raw::write_raw;
 pub use recovery::recovery_summary;
 pub use summary::Kind;
 pub use summary::summary;
@@ -35,7 +40,7 @@ pub use summary::summary;
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// The folder or a file in it cannot be written.
-    #[error("{}: cannot be written: {reason}; choose another folder with --out", path.display())]
+    #[error("{}: cannot be written: {reason}; choose another folder", path.display())]
     Unwritable {
         /// The path.
         path: PathBuf,

@@ -17,6 +17,7 @@ mod long;
 mod measured_commands;
 mod mechanism;
 mod physics;
+mod raw_curves;
 mod real_files;
 mod recovery;
 mod reference;
