@@ -18,7 +18,7 @@ const SULFUR: &str = "S";
 pub(super) struct Written {
     /// Its name.
     pub(super) file: String,
-    /// The cell, protocol and step.
+    /// The same without its ending.
     name: String,
     technique: Technique,
     area_m2: f64,
@@ -38,9 +38,10 @@ impl Written {
     ) -> Self {
         let protocol = &study.protocols[run.protocol];
         let area_m2 = run.model.area_m2();
-        let is_sulfur = run.model.mechanism().fresh().active_element == SULFUR;
+        let battery = run.model.mechanism().battery();
+        let is_sulfur = battery.is_some_and(|battery| battery.fresh.active_element == SULFUR);
         let active_kg_m2 = match &protocol.start {
-            Start::Fresh => Some(run.model.loading_kg_m2()),
+            Start::Fresh => battery.map(|_| run.model.loading_kg_m2()),
             Start::Catholyte(catholyte) | Start::Symmetric(catholyte) => {
                 Some(catholyte.active_kg_m2)
             }
@@ -48,10 +49,10 @@ impl Written {
         };
         Self {
             file: file.to_owned(),
-            name: format!(
-                "{}, {}, step {}",
-                study.cells[run.cell], protocol.name, piece.step
-            ),
+            name: file
+                .rsplit_once('.')
+                .map_or(file, |(stem, _)| stem)
+                .to_owned(),
             technique: technique(&piece.content),
             area_m2,
             sulfur_kg: active_kg_m2.filter(|_| is_sulfur).map(|kg| kg * area_m2),

@@ -197,7 +197,7 @@ mod tests {
         };
         let log = CycleLog {
             cycles: vec![cycle(1, 100.0), cycle(2, 80.0), cycle(5, 40.0)],
-            first: Some((trajectory(200.0), trajectory(100.0))),
+            curves: vec![(1, (trajectory(200.0), trajectory(100.0)))],
             plan: JumpPlan::default(),
         };
         let (pieces, end_s) = pieces_of_cycles(&log, 2.0, (3, 1000.0));
