@@ -15,6 +15,7 @@ use crate::import::ImportError;
 use crate::import::Vendor;
 use crate::import::content::Text;
 use crate::import::draft::Draft;
+use crate::import::guard::caught;
 use crate::import::header::Column;
 use crate::import::header::Target;
 use crate::import::header::column;
@@ -99,7 +100,7 @@ fn read(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {
 /// # Errors
 /// [`ImportError`] if it is damaged or lacks a column.
 pub(super) fn read_parquet(path: &Path, bytes: Vec<u8>) -> Result<Measured, ImportError> {
-    let opened = super::caught(|| open(bytes).map_err(|error| error.to_string()));
+    let opened = caught(|| open(bytes).map_err(|error| error.to_string()));
     let (frame, origin) = opened.map_err(|error| ImportError::Kind {
         path: path.to_owned(),
         kind: format!("a Parquet file that cannot be read ({error})"),

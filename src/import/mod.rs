@@ -12,6 +12,7 @@ mod draft;
 mod error;
 mod gamry;
 mod generic;
+mod guard;
 mod header;
 mod land;
 mod layout;
@@ -30,8 +31,6 @@ mod write;
 mod zahner;
 mod zplot;
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::path::Path;
 
 pub use error::ImportError;
@@ -131,11 +130,6 @@ pub fn parse_measured(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Meas
     let found = check(&measured);
     measured.findings.extend(found);
     Ok(measured)
-}
-
-/// What a library reads, also where it panics at damage: that is the file's fault, not the program's.
-fn caught<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("it is damaged".to_owned()))
 }
 
 fn parse_text(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {

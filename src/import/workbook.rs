@@ -13,6 +13,7 @@ use calamine::open_workbook_auto_from_rs;
 use crate::import::Hints;
 use crate::import::ImportError;
 use crate::import::content::Text;
+use crate::import::guard::caught;
 use crate::record::Measured;
 
 /// Most text that a sheet may become (bytes): a small workbook can unpack to a huge one.
@@ -34,7 +35,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         remedy: "open it in a spreadsheet program and save it as xlsx or csv".to_owned(),
     };
     let open = || open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| e.to_string());
-    let mut workbook = super::caught(open).map_err(damaged)?;
+    let mut workbook = caught(open).map_err(damaged)?;
     if matches!(workbook, Sheets::Xlsb(_) | Sheets::Ods(_)) {
         return Err(damaged("neither xlsx nor xls".to_owned()));
     }
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
     names.sort_by_key(|name| !is_record_name(name));
     let mut told = None;
     for (index, name) in names.iter().enumerate() {
-        let sheet = match super::caught(|| sheet_text(&mut workbook, name)) {
+        let sheet = match caught(|| sheet_text(&mut workbook, name)) {
             Ok(sheet) => sheet,
             Err(reason) => {
                 told.get_or_insert_with(|| format!("sheet '{name}': {reason}"));
@@ -65,7 +66,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         }
         for next in names[index + 1..].iter().filter(|next| goes_on(name, next)) {
             // A sheet that goes on repeats the names of the columns.
-            if let Ok(sheet) = super::caught(|| sheet_text(&mut workbook, next)) {
+            if let Ok(sheet) = caught(|| sheet_text(&mut workbook, next)) {
                 let rows = sheet.split_once('\n').map_or("", |(_, rows)| rows);
                 text.text.push_str(rows);
             }

@@ -197,6 +197,23 @@ fn a_bad_file_leaves_nothing_behind() {
 }
 
 #[test]
+fn panics_of_libraries_are_told_in_our_words_only() {
+    for (file, says) in [
+        ("parquet_file_metadata_thrift.parquet", "cannot be read (it is damaged)"),
+        ("parquet_column_chunk_metadata.parquet", "cannot be read (it is damaged)"),
+        // This one panics on a thread of the library's own.
+        ("parquet_range.parquet", "cannot be read (it is damaged)"),
+        ("workbook_column_overflow.xlsx", "no measurement found"),
+    ] {
+        let output = sulfit(&["inspect", &format!("crashes/{file}")]);
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        let said = text(&output.stderr);
+        assert!(said.starts_with("error: ") && said.contains(says), "{file}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{file}: {said}");
+    }
+}
+
+#[test]
 fn problems_end_with_one() {
     let output = sulfit(&["inspect", "bad/time_goes_back.csv"]);
     assert_eq!(output.status.code(), Some(1));
