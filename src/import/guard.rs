@@ -50,7 +50,11 @@ fn hush_guarded_panics() {
 
 /// Whether this thread works for a guarded call: its own thread, or one of the library's.
 fn is_guarded() -> bool {
-    let is_helper = || thread::current().name().is_some_and(|name| name.starts_with(HELPER));
+    let is_helper = || {
+        thread::current()
+            .name()
+            .is_some_and(|name| name.starts_with(HELPER))
+    };
     IS_GUARDED.get() || (N_GUARDED.load(Ordering::Relaxed) > 0 && is_helper())
 }
 
