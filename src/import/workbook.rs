@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         };
         let mut text = Text {
             path: path.to_owned(),
-            text: sheet,
+            text: sheet.text,
         };
         let is_known = super::VENDORS
             .iter()
@@ -67,12 +67,18 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         for next in names[index + 1..].iter().filter(|next| goes_on(name, next)) {
             // A sheet that goes on repeats the names of the columns.
             if let Ok(sheet) = caught(|| sheet_text(&mut workbook, next)) {
-                let rows = sheet.split_once('\n').map_or("", |(_, rows)| rows);
+                let rows = sheet.text.split_once('\n').map_or("", |(_, rows)| rows);
                 text.text.push_str(rows);
             }
         }
         text.path = format!("{}, sheet {name}", path.display()).into();
-        return super::parse_text(&text, hints);
+        return match super::parse_text(&text, hints) {
+            Ok(mut measured) => {
+                measured.shift_lines(sheet.n_empty);
+                Ok(measured)
+            }
+            Err(error) => Err(error.below(sheet.n_empty)),
+        };
     }
     Err(ImportError::Unrecognised {
         path: path.to_owned(),
@@ -104,18 +110,28 @@ fn first_line(text: &Text) -> String {
 }
 
 /// A sheet as tab-separated text whose lines are the sheet's rows, from the first that is filled.
-fn sheet_text(workbook: &mut Book, name: &str) -> Result<String, String> {
-    let text = match workbook {
-        Sheets::Xlsx(xlsx) => streamed(xlsx, name)?,
+struct Sheet {
+    text: String,
+    /// Empty rows before the first line.
+    n_empty: usize,
+}
+
+fn sheet_text(workbook: &mut Book, name: &str) -> Result<Sheet, String> {
+    let (text, n_before) = match workbook {
+        Sheets::Xlsx(xlsx) => (streamed(xlsx, name)?, 0),
         // Older books have 65 536 rows of 256 columns at most.
         older => {
             let range = older.worksheet_range(name).map_err(|e| e.to_string())?;
             let mut text = String::new();
             range.rows().for_each(|row| append_row(&mut text, row));
-            text
+            (text, range.start().map_or(0, |(row, _)| row as usize))
         }
     };
-    Ok(text.trim_start_matches('\n').to_owned())
+    let filled = text.trim_start_matches('\n');
+    Ok(Sheet {
+        n_empty: n_before + text.len() - filled.len(),
+        text: filled.to_owned(),
+    })
 }
 
 /// Reads cell by cell: a range would reserve room for all cells between the outermost two, of which a file of a
