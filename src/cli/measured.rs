@@ -261,18 +261,21 @@ fn pass_gate(measured: &mut Measured, keep: bool) {
     };
     for spectrum in measured.spectra() {
         let gate = gate(&spectrum, &rules);
-        for finding in &gate.findings {
-            let verb = if finding.is_excluded {
+        for objection in &gate.objections {
+            let verb = if objection.is_excluded {
                 "left out"
             } else {
                 "kept"
             };
-            let row = start + finding.index;
-            let found = format!("{:.4e} Hz {verb}: {}", finding.frequency_hz, finding.reason);
+            let row = start + objection.index;
+            let found = format!(
+                "{:.4e} Hz {verb}: {}",
+                objection.frequency_hz, objection.reason
+            );
             let told = Finding::new(Severity::Warning, found, "");
             let line = measured.line(row);
             measured.findings.push(told.at(line));
-            if finding.is_excluded {
+            if objection.is_excluded {
                 kept[row] = false;
             }
         }
