@@ -302,3 +302,54 @@ fn analyses_tell_their_doubts() {
     let wrong = sulfit(&["analyze", "gamry_eis.DTA", "--temperature-degc=-300"]);
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn simulated_files_are_analysed_step_by_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let experiment = project("experiments/star_lcnc.toml");
+    let arguments = [
+        "simulate",
+        experiment.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    assert_eq!(sulfit(&arguments).status.code(), Some(0));
+    for (file, says) in [
+        (
+            "trajectory-dead_mgs-STAR_LCNC_S-repeated_voltammetry.parquet",
+            &[
+                "step 2: simulated by sulfit (variant dead_mgs, cell STAR@LCNC-S, protocol repeated_voltammetry), voltammetry",
+                "couple of ramps",
+            ][..],
+        ),
+        (
+            "trajectory-dead_mgs-CNT_S-first_cycle.parquet",
+            &[
+                "protocol first_cycle), cycling",
+                "1 cycle",
+                "mAh g^-1",
+                "dQ/dV of the first discharge",
+            ],
+        ),
+        (
+            "spectra-dead_mgs-CNT_S-fresh_impedance.parquet",
+            &[
+                "protocol fresh_impedance), impedance",
+                "Kramers-Kronig: consistent",
+            ],
+        ),
+    ] {
+        let output = sulfit(&["analyze", out.join(file).to_str().unwrap()]);
+        let told = text(&output.stdout);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{file}: {told}{}",
+            text(&output.stderr)
+        );
+        for words in says {
+            assert!(told.contains(words), "{file}: '{words}' in {told}");
+        }
+    }
+}
