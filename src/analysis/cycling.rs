@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::differentiable::activation_voltage_v;
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_positive;
-use super::quantity::check_record;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_positive;
+use super::result::check_record;
 use super::smooth::median;
 use crate::record::Record;
 
@@ -43,9 +43,9 @@ pub struct HalfCycle {
     /// Time with current (s).
     pub active_s: f64,
     /// Charge (C), positive; its uncertainty is that of the times at which the current was switched.
-    pub capacity: Quantity,
+    pub capacity: Estimate,
     /// Energy (J), positive.
-    pub energy: Quantity,
+    pub energy: Estimate,
     /// Energy over charge (V).
     pub mean_voltage_v: f64,
     /// Voltage of the first point (V).
@@ -196,8 +196,8 @@ fn half_cycle(record: &Record, run: &Run, next: Option<usize>, threshold: f64) -
         start_s: t[first],
         duration_s: t[last] - t[first],
         active_s,
-        capacity: Quantity::new(charge, Some(sd), "C"),
-        energy: Quantity::new(sign * energy, Some(sd * mean_voltage_v.abs()), "J"),
+        capacity: Estimate::new(charge, Some(sd), "C"),
+        energy: Estimate::new(sign * energy, Some(sd * mean_voltage_v.abs()), "J"),
         mean_voltage_v,
         start_v: v[first],
         end_v: v[last],
@@ -216,18 +216,18 @@ pub struct Cycle {
     /// Whether it has both halves.
     pub is_complete: bool,
     /// Discharged charge (C), if it has a discharge.
-    pub discharge: Option<Quantity>,
+    pub discharge: Option<Estimate>,
     /// Charged charge (C), if it has a charge.
-    pub charge: Option<Quantity>,
+    pub charge: Option<Estimate>,
     /// Coulombic efficiency (1): the discharge over the charge right before it, which for cells that begin with the
     /// discharge is that of the cycle before. `None` if no charge precedes.
-    pub efficiency: Option<Quantity>,
+    pub efficiency: Option<Estimate>,
     /// The second half's charge over the first's (1), `None` if the cycle is not complete.
-    pub second_over_first: Option<Quantity>,
+    pub second_over_first: Option<Estimate>,
     /// Discharge minus charge (C), `None` if the cycle is not complete.
-    pub balance: Option<Quantity>,
+    pub balance: Option<Estimate>,
     /// Energy of the discharge over that of the charge (1), `None` if the cycle is not complete.
-    pub energy_efficiency: Option<Quantity>,
+    pub energy_efficiency: Option<Estimate>,
     /// What is doubtful about the cycle.
     pub warnings: Vec<String>,
 }
@@ -274,17 +274,17 @@ fn cycle(number: usize, first: usize, pair: &[HalfCycle], halves: &[HalfCycle]) 
         second_over_first: ordered.map(|(one, two)| ratio(&two.capacity, &one.capacity)),
         balance: both.map(|(d, c)| {
             let sd = d.capacity.sd.zip(c.capacity.sd).map(|(a, b)| a.hypot(b));
-            Quantity::new(d.capacity.value - c.capacity.value, sd, "C")
+            Estimate::new(d.capacity.value - c.capacity.value, sd, "C")
         }),
         energy_efficiency: both.map(|(d, c)| ratio(&d.energy, &c.energy)),
         warnings,
     }
 }
 
-fn ratio(numerator: &Quantity, denominator: &Quantity) -> Quantity {
+fn ratio(numerator: &Estimate, denominator: &Estimate) -> Estimate {
     let value = numerator.value / denominator.value;
     let relative = numerator.relative_sd().hypot(denominator.relative_sd());
-    Quantity::new(value, Some(value.abs() * relative), "1")
+    Estimate::new(value, Some(value.abs() * relative), "1")
 }
 
 /// Discharge capacity of every cycle over that of a reference cycle (1); `None` for cycles without discharge.
@@ -294,7 +294,7 @@ fn ratio(numerator: &Quantity, denominator: &Quantity) -> Quantity {
 pub fn retention(
     cycles: &[Cycle],
     reference: usize,
-) -> Result<Vec<Option<Quantity>>, AnalysisError> {
+) -> Result<Vec<Option<Estimate>>, AnalysisError> {
     let reference = cycles.iter().find(|cycle| cycle.number == reference);
     let denominator = reference
         .and_then(|cycle| cycle.discharge)
@@ -317,7 +317,7 @@ pub struct Activation {
     /// Median voltage over the middle third of the charge (V).
     pub plateau_v: f64,
     /// Hump minus plateau (V); the uncertainty is the change of the plateau over that third.
-    pub overpotential: Quantity,
+    pub overpotential: Estimate,
     /// What is doubtful about it.
     pub warnings: Vec<String>,
 }
@@ -363,7 +363,7 @@ pub fn activation(
     Ok(Activation {
         peak_v,
         plateau_v,
-        overpotential: Quantity::new(peak_v - plateau_v, Some(change.abs() / 12f64.sqrt()), "V"),
+        overpotential: Estimate::new(peak_v - plateau_v, Some(change.abs() / 12f64.sqrt()), "V"),
         warnings,
     })
 }

@@ -26,7 +26,7 @@ pub struct Rules {
     pub residual_max: f64,
     /// Largest share of the points that may be inconsistent before the whole spectrum is (1). Default 0.25.
     pub excluded_max: f64,
-    /// Whether findings are only told: all points that are numbers at a positive frequency are kept. Default false.
+    /// Whether objections are only told: all points that are numbers at a positive frequency are kept. Default false.
     pub keep: bool,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Reason {
 
 /// A point that is not as it should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Finding {
+pub struct Objection {
     /// Position in the spectrum.
     pub index: usize,
     /// Frequency (Hz) as it was given.
@@ -109,8 +109,8 @@ pub enum Verdict {
     Consistent,
     /// The points that are left are consistent; there were others.
     SomePointsExcluded {
-        /// Number of points with findings.
-        n_findings: usize,
+        /// Number of points with objections.
+        n_objections: usize,
     },
     /// What is left is not consistent, or too little is left.
     Inconsistent(Inconsistency),
@@ -142,10 +142,10 @@ impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Consistent => formatter.write_str("consistent"),
-            Self::SomePointsExcluded { n_findings } => write!(
+            Self::SomePointsExcluded { n_objections } => write!(
                 formatter,
-                "consistent but for {n_findings} point{}",
-                if *n_findings == 1 { "" } else { "s" }
+                "consistent but for {n_objections} point{}",
+                if *n_objections == 1 { "" } else { "s" }
             ),
             Self::Inconsistent(why) => why.fmt(formatter),
         }
@@ -181,7 +181,7 @@ pub struct Gate {
     /// Positions of the points that may be fitted, in the spectrum's order.
     pub kept: Vec<usize>,
     /// Points with something wrong, by position.
-    pub findings: Vec<Finding>,
+    pub objections: Vec<Objection>,
     /// The last Kramers-Kronig test, if there were enough points.
     pub test: Option<KramersKronig>,
     /// Positions of the points of that test, in its order. [`Rules::keep`] keeps more than these.
@@ -211,18 +211,18 @@ impl Gate {
 /// to the test. Of those whose R1 grew by 20 % in proportion to the time, 95 % lost some without noise and all of 200 did
 /// with 0.2 %; a growth of 5 % mostly passes.
 pub fn gate(spectrum: &Spectrum, rules: &Rules) -> Gate {
-    let mut findings = unusable(spectrum);
-    let computable = others(spectrum, &findings);
-    findings.extend(repeated(spectrum, &computable));
-    findings.extend(inductive(spectrum, &others(spectrum, &findings)));
-    let trial = tested(spectrum, others(spectrum, &findings), rules);
-    findings.extend(trial.objections);
+    let mut objections = unusable(spectrum);
+    let computable = others(spectrum, &objections);
+    objections.extend(repeated(spectrum, &computable));
+    objections.extend(inductive(spectrum, &others(spectrum, &objections)));
+    let trial = tested(spectrum, others(spectrum, &objections), rules);
+    objections.extend(trial.objections);
     let is_computable =
         |reason: Reason| !matches!(reason, Reason::NoFrequency | Reason::NoImpedance);
-    for finding in &mut findings {
-        finding.is_excluded = !(rules.keep && is_computable(finding.reason));
+    for objection in &mut objections {
+        objection.is_excluded = !(rules.keep && is_computable(objection.reason));
     }
-    findings.sort_by_key(|finding| finding.index);
+    objections.sort_by_key(|objection| objection.index);
     let mut kept = if rules.keep {
         computable
     } else {
@@ -231,14 +231,14 @@ pub fn gate(spectrum: &Spectrum, rules: &Rules) -> Gate {
     kept.sort_unstable();
     let verdict = match trial.inconsistency {
         Some(why) => Verdict::Inconsistent(why),
-        None if findings.is_empty() => Verdict::Consistent,
+        None if objections.is_empty() => Verdict::Consistent,
         None => Verdict::SomePointsExcluded {
-            n_findings: findings.len(),
+            n_objections: objections.len(),
         },
     };
     Gate {
         kept,
-        findings,
+        objections,
         test: trial.test,
         tested: trial.points,
         residual_max: trial.residual_max,
@@ -246,8 +246,8 @@ pub fn gate(spectrum: &Spectrum, rules: &Rules) -> Gate {
     }
 }
 
-fn finding(spectrum: &Spectrum, index: usize, reason: Reason) -> Finding {
-    Finding {
+fn objection_to(spectrum: &Spectrum, index: usize, reason: Reason) -> Objection {
+    Objection {
         index,
         frequency_hz: spectrum.frequency_hz[index],
         reason,
@@ -255,9 +255,9 @@ fn finding(spectrum: &Spectrum, index: usize, reason: Reason) -> Finding {
     }
 }
 
-/// Positions without a finding.
-fn others(spectrum: &Spectrum, findings: &[Finding]) -> Vec<usize> {
-    let is_free = |i: &usize| findings.iter().all(|finding| finding.index != *i);
+/// Positions without a objection.
+fn others(spectrum: &Spectrum, objections: &[Objection]) -> Vec<usize> {
+    let is_free = |i: &usize| objections.iter().all(|objection| objection.index != *i);
     (0..n_points(spectrum)).filter(is_free).collect()
 }
 
@@ -276,7 +276,7 @@ fn select(spectrum: &Spectrum, points: &[usize]) -> Spectrum {
 }
 
 /// Points that nothing can be computed with.
-fn unusable(spectrum: &Spectrum) -> Vec<Finding> {
+fn unusable(spectrum: &Spectrum) -> Vec<Objection> {
     let wrong = |i: usize| {
         let frequency = spectrum.frequency_hz[i];
         let (re, im) = spectrum.impedance_ohm[i];
@@ -291,12 +291,12 @@ fn unusable(spectrum: &Spectrum) -> Vec<Finding> {
     };
     let points = 0..n_points(spectrum);
     points
-        .filter_map(|i| Some(finding(spectrum, i, wrong(i)?)))
+        .filter_map(|i| Some(objection_to(spectrum, i, wrong(i)?)))
         .collect()
 }
 
 /// Points whose frequency occurs before, up to the digits that a file prints.
-fn repeated(spectrum: &Spectrum, points: &[usize]) -> Vec<Finding> {
+fn repeated(spectrum: &Spectrum, points: &[usize]) -> Vec<Objection> {
     const SAME: f64 = 1e-6;
     let frequency = |i: usize| spectrum.frequency_hz[i];
     let earlier = |place: usize| {
@@ -305,16 +305,16 @@ fn repeated(spectrum: &Spectrum, points: &[usize]) -> Vec<Finding> {
     };
     let again = (0..points.len()).filter_map(|place| Some((points[place], earlier(place)?)));
     again
-        .map(|(i, first)| finding(spectrum, i, Reason::Repeated { first }))
+        .map(|(i, first)| objection_to(spectrum, i, Reason::Repeated { first }))
         .collect()
 }
 
 /// All points from the highest frequency on whose imaginary part is positive.
-fn inductive(spectrum: &Spectrum, points: &[usize]) -> Vec<Finding> {
+fn inductive(spectrum: &Spectrum, points: &[usize]) -> Vec<Objection> {
     let falling = by_rising_frequency(spectrum, points).into_iter().rev();
     falling
         .take_while(|i| spectrum.impedance_ohm[*i].1 > 0.0)
-        .map(|i| finding(spectrum, i, Reason::Inductive))
+        .map(|i| objection_to(spectrum, i, Reason::Inductive))
         .collect()
 }
 
@@ -327,7 +327,7 @@ fn by_rising_frequency(spectrum: &Spectrum, points: &[usize]) -> Vec<usize> {
 /// What repeated Kramers-Kronig tests leave.
 struct Trial {
     points: Vec<usize>,
-    objections: Vec<Finding>,
+    objections: Vec<Objection>,
     test: Option<KramersKronig>,
     residual_max: f64,
     inconsistency: Option<Inconsistency>,
@@ -368,7 +368,7 @@ fn tested(spectrum: &Spectrum, points: Vec<usize>, rules: &Rules) -> Trial {
             return trial;
         }
         let index = trial.points.remove(place);
-        trial.objections.push(finding(spectrum, index, reason));
+        trial.objections.push(objection_to(spectrum, index, reason));
     }
 }
 
@@ -448,8 +448,8 @@ mod tests {
         ) {
             let cell = sweep(r0, ln_tau, n, 0.0, noise);
             let gate = gate(&cell, &Rules::default());
-            let is_objection = |finding: &Finding| finding.reason != Reason::Inductive;
-            prop_assert!(!gate.findings.iter().any(is_objection), "{:?}", gate.findings);
+            let is_objection = |objection: &Objection| objection.reason != Reason::Inductive;
+            prop_assert!(!gate.objections.iter().any(is_objection), "{:?}", gate.objections);
             prop_assert!(!matches!(gate.verdict, Verdict::Inconsistent(_)));
         }
 
@@ -458,13 +458,13 @@ mod tests {
             r0 in 1.0f64..20.0, ln_tau in -8.0f64..-1.0, n in 0.8f64..1.0, growth in 0.2f64..0.4,
         ) {
             let gate = gate(&sweep(r0, ln_tau, n, growth, 0.0), &Rules::default());
-            prop_assert!(!gate.findings.is_empty());
-            for finding in &gate.findings {
-                let is_drift = matches!(finding.reason, Reason::Drift { .. });
-                prop_assert!(is_drift && finding.frequency_hz < 0.5, "{finding:?}");
+            prop_assert!(!gate.objections.is_empty());
+            for objection in &gate.objections {
+                let is_drift = matches!(objection.reason, Reason::Drift { .. });
+                prop_assert!(is_drift && objection.frequency_hz < 0.5, "{objection:?}");
             }
-            let lowest = gate.findings.iter().any(|finding| finding.index == N_POINTS - 1);
-            prop_assert!(lowest && gate.kept.len() + gate.findings.len() == N_POINTS);
+            let lowest = gate.objections.iter().any(|objection| objection.index == N_POINTS - 1);
+            prop_assert!(lowest && gate.kept.len() + gate.objections.len() == N_POINTS);
         }
     }
 
@@ -485,14 +485,17 @@ mod tests {
         cell.frequency_hz[20] = cell.frequency_hz[19];
         cell.impedance_ohm[20] = cell.impedance_ohm[19];
         let gate = gate(&cell, &Rules::default());
-        let reasons: Vec<Reason> = gate.findings.iter().map(|f| f.reason).collect();
+        let reasons: Vec<Reason> = gate.objections.iter().map(|f| f.reason).collect();
         let expected = [
             Reason::NoFrequency,
             Reason::NoImpedance,
             Reason::Repeated { first: 19 },
         ];
         assert_eq!(reasons, expected);
-        assert_eq!(gate.verdict, Verdict::SomePointsExcluded { n_findings: 3 });
+        assert_eq!(
+            gate.verdict,
+            Verdict::SomePointsExcluded { n_objections: 3 }
+        );
         assert_eq!(reasons[2].to_string(), "same frequency as point 20");
         assert!(gate.kept.is_sorted() && gate.kept.len() == N_POINTS - 3);
     }
@@ -506,10 +509,10 @@ mod tests {
         }
         let capacitive = cell.impedance_ohm.iter().position(|(_, im)| *im < 0.0);
         let gate = gate(&cell, &Rules::default());
-        let tail = gate.findings.iter().map(|f| (f.index, f.reason));
+        let tail = gate.objections.iter().map(|f| (f.index, f.reason));
         let expected = (0..capacitive.unwrap()).map(|i| (i, Reason::Inductive));
         assert_eq!(tail.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-        assert!(gate.findings.len() > 2);
+        assert!(gate.objections.len() > 2);
     }
 
     #[test]
@@ -517,9 +520,11 @@ mod tests {
         let mut cell = steady();
         cell.impedance_ohm[30].0 *= 1.1;
         let gate = gate(&cell, &Rules::default());
-        assert_eq!(gate.findings.len(), 1, "{:?}", gate.findings);
-        assert_eq!(gate.findings[0].index, 30);
-        assert!(matches!(gate.findings[0].reason, Reason::Outlier { residual } if residual > 0.05));
+        assert_eq!(gate.objections.len(), 1, "{:?}", gate.objections);
+        assert_eq!(gate.objections[0].index, 30);
+        assert!(
+            matches!(gate.objections[0].reason, Reason::Outlier { residual } if residual > 0.05)
+        );
     }
 
     #[test]
@@ -568,8 +573,8 @@ mod tests {
         };
         let kept = gate(&cell, &rules);
         assert_eq!(kept.kept.len(), N_POINTS - 1);
-        assert_eq!(kept.findings.len(), strict.findings.len());
-        let excluded = kept.findings.iter().filter(|f| f.is_excluded);
+        assert_eq!(kept.objections.len(), strict.objections.len());
+        let excluded = kept.objections.iter().filter(|f| f.is_excluded);
         assert_eq!(excluded.count(), 1);
         assert_eq!(kept.verdict, strict.verdict);
     }

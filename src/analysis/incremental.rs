@@ -1,11 +1,11 @@
 //! Incremental capacity: dQ/dV of a half cycle and its peaks.
 
 use super::cycling::HalfCycle;
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_count;
-use super::quantity::check_positive;
-use super::quantity::check_record;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_count;
+use super::result::check_positive;
+use super::result::check_record;
 use super::smooth::Turn;
 use super::smooth::median;
 use super::smooth::noise_sd;
@@ -57,9 +57,9 @@ impl Default for IncrementalSettings {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IncrementalPeak {
     /// Voltage (V).
-    pub voltage: Quantity,
+    pub voltage: Estimate,
     /// Height (C V⁻¹), positive.
-    pub height: Quantity,
+    pub height: Estimate,
 }
 
 /// The incremental capacity of a half cycle.
@@ -258,12 +258,12 @@ fn find_peaks(
         let step_sd = (voltage_v[1] - voltage_v[0]) / 12f64.sqrt();
         match vertex(&voltage_v[around.clone()], &raw[around]) {
             Some(found) => IncrementalPeak {
-                voltage: Quantity::new(found.at, found.at_sd.map(|sd| sd.hypot(step_sd)), "V"),
-                height: Quantity::new(found.height, found.height_sd, "C V^-1"),
+                voltage: Estimate::new(found.at, found.at_sd.map(|sd| sd.hypot(step_sd)), "V"),
+                height: Estimate::new(found.height, found.height_sd, "C V^-1"),
             },
             None => IncrementalPeak {
-                voltage: Quantity::new(voltage_v[top], Some(step_sd * (2 * reach + 1) as f64), "V"),
-                height: Quantity::new(smooth[top], Some(noise_sd(raw)), "C V^-1"),
+                voltage: Estimate::new(voltage_v[top], Some(step_sd * (2 * reach + 1) as f64), "V"),
+                height: Estimate::new(smooth[top], Some(noise_sd(raw)), "C V^-1"),
             },
         }
     };

@@ -3,10 +3,10 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_positive;
-use super::quantity::check_record;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_positive;
+use super::result::check_record;
 use super::smooth::noise_sd;
 use super::straight_line::StraightLine;
 use crate::record::Record;
@@ -55,17 +55,17 @@ pub struct Interruption {
     /// Current before (A, discharge positive).
     pub current_a: f64,
     /// Voltage before (V).
-    pub voltage_before: Quantity,
+    pub voltage_before: Estimate,
     /// Voltage on the line at the interruption (V): that before without ohmic drop and charge transfer.
-    pub voltage_extrapolated: Quantity,
+    pub voltage_extrapolated: Estimate,
     /// Internal resistance `(V_extrapolated − V_before)/I` (Ω), positive in a passive cell.
-    pub resistance: Quantity,
+    pub resistance: Estimate,
     /// Slope of the voltage over the root of time (V s^−½).
-    pub relaxation: Quantity,
+    pub relaxation: Estimate,
     /// Diffusion resistance coefficient `k = (dV/d√t)/I` (Ω s^−½), positive in a passive cell.
-    pub diffusion_resistance: Quantity,
+    pub diffusion_resistance: Estimate,
     /// Slope of the extrapolated voltage over the time with current, from the neighbouring interruptions (V s⁻¹).
-    pub equilibrium_slope: Option<Quantity>,
+    pub equilibrium_slope: Option<Estimate>,
     /// R² of the line (1).
     pub r_squared: f64,
     /// Number of points of the line.
@@ -182,16 +182,16 @@ fn interruption(
     let relaxation_sd = line.slope_sd.map(|sd| sd.hypot(slope_sd));
     let drop_v = line.intercept - record.voltage_v[last];
     let drop_sd = extrapolated_sd.map(|sd| sd.hypot(noise) / current_a.abs());
-    let relaxation = Quantity::new(line.slope, relaxation_sd, "V s^-1/2");
+    let relaxation = Estimate::new(line.slope, relaxation_sd, "V s^-1/2");
     let mut result = Interruption {
         time_s: zero_s,
         points: rest.clone(),
         current_a,
-        voltage_before: Quantity::new(record.voltage_v[last], Some(noise), "V"),
-        voltage_extrapolated: Quantity::new(line.intercept, extrapolated_sd, "V"),
-        resistance: Quantity::new(drop_v / current_a, drop_sd, "ohm"),
+        voltage_before: Estimate::new(record.voltage_v[last], Some(noise), "V"),
+        voltage_extrapolated: Estimate::new(line.intercept, extrapolated_sd, "V"),
+        resistance: Estimate::new(drop_v / current_a, drop_sd, "ohm"),
         relaxation,
-        diffusion_resistance: Quantity::new(
+        diffusion_resistance: Estimate::new(
             line.slope / current_a,
             relaxation_sd.map(|sd| sd / current_a.abs()),
             "ohm s^-1/2",
@@ -231,7 +231,7 @@ fn line_from(
 fn add_equilibrium_slopes(record: &Record, found: &mut [Interruption]) {
     let mut on_s = 0.0;
     let mut end = 0;
-    let mut places: Vec<(f64, Quantity)> = Vec::new();
+    let mut places: Vec<(f64, Estimate)> = Vec::new();
     for one in found.iter() {
         on_s += one.time_s - record.time_s[end];
         end = one.points.end.min(record.len() - 1);
@@ -246,7 +246,7 @@ fn add_equilibrium_slopes(record: &Record, found: &mut [Interruption]) {
         let slope = (right.1.value - left.1.value) / span;
         one.equilibrium_slope = slope
             .is_finite()
-            .then(|| Quantity::new(slope, sd, "V s^-1"));
+            .then(|| Estimate::new(slope, sd, "V s^-1"));
     }
 }
 
@@ -312,7 +312,7 @@ fn warnings(
 /// `length_m` is the volume over the surface of the active particles (m), a third of the radius of spheres; the slopes are
 /// those of the equilibrium voltage over the time with current and of the relaxation. `None` where the interruption has no
 /// neighbours or does not relax. Source: Chien et al., Nat. Commun. 14 (2023) 2289.
-pub fn particle_diffusion(one: &Interruption, length_m: f64) -> Option<Quantity> {
+pub fn particle_diffusion(one: &Interruption, length_m: f64) -> Option<Estimate> {
     let equilibrium = one.equilibrium_slope?;
     let value = 4.0 / PI * (length_m * equilibrium.value / one.relaxation.value).powi(2);
     let sd = 2.0
@@ -322,7 +322,7 @@ pub fn particle_diffusion(one: &Interruption, length_m: f64) -> Option<Quantity>
             .hypot(one.relaxation.relative_sd());
     value
         .is_finite()
-        .then(|| Quantity::new(value, Some(sd), "m^2 s^-1"))
+        .then(|| Estimate::new(value, Some(sd), "m^2 s^-1"))
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@
 //! Sources: B. A. Boukamp, J. Electrochem. Soc. 142 (1995) 1885; M. Schönleber, D. Klotz & E. Ivers-Tiffée,
 //! Electrochim. Acta 131 (2014) 20.
 
-use nalgebra::DMatrix;
-use nalgebra::DVector;
-
+use crate::numerics::householder::Factors;
 use crate::record::Spectrum;
 
 /// Fewest points that can be tested: a chain needs some more numbers than it has elements.
@@ -75,22 +73,22 @@ impl KramersKronig {
 /// zero or all frequencies the same.
 pub fn kramers_kronig(spectrum: &Spectrum) -> Option<KramersKronig> {
     let points = Points::new(spectrum)?;
-    let plain = points.chain(false)?;
-    let blocking = points
-        .chain(true)
-        .filter(|chain| chain.misfit < CAPACITANCE_GAIN * plain.misfit);
+    let [plain, blocking] = points.searched().map(Search::chosen);
+    let plain = plain?;
+    let blocking = blocking.filter(|chain| chain.misfit < CAPACITANCE_GAIN * plain.misfit);
     Some(points.judge(&blocking.unwrap_or(plain)))
 }
 
 /// A spectrum that can be tested.
-struct Points<'s> {
-    spectrum: &'s Spectrum,
+struct Points {
     /// Angular frequencies (s⁻¹), and the ends of their range.
     omega: Vec<f64>,
     highest: f64,
     lowest: f64,
     /// 1/|Z| (Ω⁻¹).
     weight: Vec<f64>,
+    /// Z/|Z|: real parts, then imaginary parts.
+    measured: Vec<f64>,
     /// Positions by falling frequency.
     order: Vec<usize>,
 }
@@ -102,11 +100,37 @@ struct Chain {
     mu: f64,
     misfit: f64,
     /// Of the columns of [`Points::columns`].
-    coefficients: DVector<f64>,
+    coefficients: Vec<f64>,
 }
 
-impl<'s> Points<'s> {
-    fn new(spectrum: &'s Spectrum) -> Option<Self> {
+/// Chains with ever more elements, until one is good enough or its columns depend on each other.
+#[derive(Default)]
+struct Search {
+    chains: Vec<Chain>,
+    has_ended: bool,
+}
+
+impl Search {
+    fn take(&mut self, chain: Option<Chain>) {
+        let is_last = chain.as_ref().is_none_or(|c| c.misfit < MISFIT_MIN);
+        self.has_ended = is_last;
+        self.chains.extend(chain);
+    }
+
+    /// The chain that the rule of [`kramers_kronig`] chooses.
+    fn chosen(mut self) -> Option<Chain> {
+        let last = self.chains.last()?;
+        let place = if last.misfit < MISFIT_MIN {
+            self.chains.len() - 1
+        } else {
+            chosen(&self.chains)?
+        };
+        Some(self.chains.swap_remove(place))
+    }
+}
+
+impl Points {
+    fn new(spectrum: &Spectrum) -> Option<Self> {
         let n = spectrum.frequency_hz.len();
         let frequencies = spectrum.frequency_hz.iter();
         let omega: Vec<f64> = frequencies.map(|f| std::f64::consts::TAU * f).collect();
@@ -117,107 +141,85 @@ impl<'s> Points<'s> {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| omega[*b].total_cmp(&omega[*a]));
         let (first, last) = (*order.first()?, *order.last()?);
-        (n >= POINTS_MIN && is_valid && omega[first] > omega[last]).then_some(Self {
-            spectrum,
+        (n >= POINTS_MIN && is_valid && omega[first] > omega[last]).then(|| Self {
             highest: omega[first],
             lowest: omega[last],
+            measured: measured(spectrum, &weight),
             omega,
             weight,
             order,
         })
     }
 
-    /// The chain that the rule of [`kramers_kronig`] chooses.
-    fn chain(&self, has_capacitance: bool) -> Option<Chain> {
+    /// Chains without and with a series capacitance; both come from one factorisation, whose last column it is.
+    fn searched(&self) -> [Search; 2] {
         let decades = (self.highest / self.lowest).log10();
         let is_dense = |n: usize| n as f64 > ELEMENTS_PER_DECADE_MAX * decades + 1.0;
         let half = self.order.len() / 2;
         // Long chains cost most and differ least: their numbers of elements grow by an eighth.
         let numbers = std::iter::successors(Some(ELEMENTS_MIN), |n| Some(n + (n / 8).max(1)));
-        let mut chains: Vec<Chain> = Vec::new();
+        let mut searches = [Search::default(), Search::default()];
         for n_elements in numbers.take_while(|n| *n <= half && !is_dense(*n)) {
-            let Some(chain) = self.fit(n_elements, has_capacitance) else {
+            if searches.iter().all(|search| search.has_ended) {
                 break;
-            };
-            if chain.misfit < MISFIT_MIN {
-                return Some(chain);
             }
-            chains.push(chain);
+            let scaled = Scaled::new(self.columns(n_elements), self.measured.clone());
+            for (has_capacitance, search) in [false, true].into_iter().zip(&mut searches) {
+                if !search.has_ended {
+                    search.take(scaled.chain(n_elements, has_capacitance));
+                }
+            }
         }
-        let chosen = chosen(&chains)?;
-        chains.into_iter().nth(chosen)
+        searches
     }
 
-    /// The chain of so many elements; `None` if its columns depend on each other.
-    fn fit(&self, n_elements: usize, has_capacitance: bool) -> Option<Chain> {
-        let mut columns = self.columns(n_elements, has_capacitance);
-        let (n_rows, n_columns) = columns.shape();
-        let freedom = n_rows.checked_sub(n_columns).filter(|f| *f > 0)?;
-        let norms: Vec<f64> = columns.column_iter().map(|column| column.norm()).collect();
-        for (mut column, norm) in columns.column_iter_mut().zip(&norms) {
-            column.unscale_mut(*norm);
-        }
-        let mut rotated = self.measured();
-        let factors = columns.qr();
-        factors.q_tr_mul(&mut rotated);
-        let r = factors.unpack_r();
-        let least = r.diagonal().iter().fold(1.0_f64, |a, b| a.min(b.abs()));
-        if least < f64::EPSILON * n_rows as f64 {
-            return None;
-        }
-        let mut coefficients = r.solve_upper_triangular(&rotated.rows(0, n_columns))?;
-        for (coefficient, norm) in coefficients.iter_mut().zip(&norms) {
-            *coefficient /= norm;
-        }
-        let squares = rotated.rows(n_columns, freedom).norm_squared();
-        Some(Chain {
-            n_elements,
-            has_capacitance,
-            mu: mu(coefficients.rows(0, n_elements).iter()),
-            misfit: (squares / freedom as f64).sqrt(),
-            coefficients,
-        })
-    }
-
-    /// What each unknown adds to Z/|Z|, `2 n_points × n_unknowns`, real parts above imaginary parts: the resistances
-    /// of the elements, the series resistance, the inductance and 1/C if there is one.
-    fn columns(&self, n_elements: usize, has_capacitance: bool) -> DMatrix<f64> {
-        let n = self.omega.len();
-        let n_columns = n_elements + 2 + usize::from(has_capacitance);
-        let mut columns = DMatrix::zeros(2 * n, n_columns);
+    /// What each unknown adds to Z/|Z|, one column of `2 n_points` each, real parts above imaginary parts: the
+    /// resistances of the elements, the series resistance, the inductance and 1/C.
+    fn columns(&self, n_elements: usize) -> Vec<Vec<f64>> {
         let step = (self.highest / self.lowest).ln() / (n_elements.max(2) - 1) as f64;
-        for k in 0..n_elements {
-            let tau = (k as f64 * step).exp() / self.highest;
-            for (i, (omega, weight)) in self.omega.iter().zip(&self.weight).enumerate() {
-                let x = omega * tau;
-                let re = weight / (1.0 + x * x);
-                columns[(i, k)] = re;
-                columns[(n + i, k)] = -x * re;
-            }
-        }
-        for (i, (omega, weight)) in self.omega.iter().zip(&self.weight).enumerate() {
-            columns[(i, n_elements)] = *weight;
-            columns[(n + i, n_elements + 1)] = omega * weight;
-            if has_capacitance {
-                columns[(n + i, n_elements + 2)] = -weight / omega;
-            }
-        }
+        let tau = |k: usize| (k as f64 * step).exp() / self.highest;
+        let mut columns: Vec<Vec<f64>> = (0..n_elements).map(|k| self.element(tau(k))).collect();
+        let none = || std::iter::repeat_n(0.0, self.omega.len());
+        let points = || self.omega.iter().zip(&self.weight);
+        columns.push(self.weight.iter().copied().chain(none()).collect());
+        columns.push(none().chain(points().map(|(omega, w)| omega * w)).collect());
+        columns.push(
+            none()
+                .chain(points().map(|(omega, w)| -w / omega))
+                .collect(),
+        );
         columns
     }
 
-    /// Z/|Z|: real parts, then imaginary parts.
-    fn measured(&self) -> DVector<f64> {
-        let points = self.spectrum.impedance_ohm.iter().zip(&self.weight);
-        let (re, im): (Vec<f64>, Vec<f64>) = points.map(|((re, im), w)| (re * w, im * w)).unzip();
-        DVector::from_iterator(2 * re.len(), re.into_iter().chain(im))
+    /// The column of an RC element with a time constant (s).
+    fn element(&self, tau: f64) -> Vec<f64> {
+        let n = self.omega.len();
+        let mut column = vec![0.0; 2 * n];
+        let (re, im) = column.split_at_mut(n);
+        for (i, (omega, weight)) in self.omega.iter().zip(&self.weight).enumerate() {
+            let x = omega * tau;
+            re[i] = weight / (1.0 + x * x);
+            im[i] = -x * re[i];
+        }
+        column
     }
 
     /// The result of a chain.
     fn judge(&self, chain: &Chain) -> KramersKronig {
         let n = self.omega.len();
-        let fitted = self.columns(chain.n_elements, chain.has_capacitance) * &chain.coefficients;
-        let residuals = self.measured() - &fitted;
-        let pairs = |numbers: &DVector<f64>, i: usize| (numbers[i], numbers[n + i]);
+        let mut fitted = vec![0.0; 2 * n];
+        for (column, coefficient) in self
+            .columns(chain.n_elements)
+            .iter()
+            .zip(&chain.coefficients)
+        {
+            for (sum, value) in fitted.iter_mut().zip(column) {
+                *sum += coefficient * value;
+            }
+        }
+        let both = self.measured.iter().zip(&fitted);
+        let residuals: Vec<f64> = both.map(|(measured, fitted)| measured - fitted).collect();
+        let pairs = |numbers: &[f64], i: usize| (numbers[i], numbers[n + i]);
         let ohm = |i: usize| {
             let (re, im) = pairs(&fitted, i);
             (re / self.weight[i], im / self.weight[i])
@@ -232,9 +234,60 @@ impl<'s> Points<'s> {
             has_capacitance: chain.has_capacitance,
             fitted_ohm: (0..n).map(ohm).collect(),
             residuals: (0..n).map(|i| pairs(&residuals, i)).collect(),
-            rms: residuals.norm() / (2.0 * n as f64).sqrt(),
+            rms: (residuals.iter().map(|r| r * r).sum::<f64>() / (2.0 * n as f64)).sqrt(),
             noise: noise(&ordered(0), &ordered(n)),
         }
+    }
+}
+
+fn measured(spectrum: &Spectrum, weight: &[f64]) -> Vec<f64> {
+    let points = || spectrum.impedance_ohm.iter().zip(weight);
+    let re = points().map(|((re, _), weight)| re * weight);
+    re.chain(points().map(|((_, im), weight)| im * weight))
+        .collect()
+}
+
+/// The factorised columns of a chain, each of unit length.
+struct Scaled {
+    norms: Vec<f64>,
+    factors: Factors,
+}
+
+impl Scaled {
+    fn new(mut columns: Vec<Vec<f64>>, measured: Vec<f64>) -> Self {
+        let mut norms = Vec::with_capacity(columns.len());
+        for column in &mut columns {
+            let norm = column.iter().map(|x| x * x).sum::<f64>().sqrt();
+            for x in column.iter_mut() {
+                *x /= norm;
+            }
+            norms.push(norm);
+        }
+        Self {
+            norms,
+            factors: Factors::new(columns.concat(), measured),
+        }
+    }
+
+    /// The chain of so many elements; `None` if its columns depend on each other.
+    fn chain(&self, n_elements: usize, has_capacitance: bool) -> Option<Chain> {
+        let n_columns = n_elements + 2 + usize::from(has_capacitance);
+        let n_rows = self.factors.n_rows();
+        let freedom = n_rows.checked_sub(n_columns).filter(|f| *f > 0)?;
+        if self.factors.least_diagonal(n_columns) < f64::EPSILON * n_rows as f64 {
+            return None;
+        }
+        let solved = self.factors.solve(n_columns).into_iter().zip(&self.norms);
+        let coefficients: Vec<f64> = solved
+            .map(|(coefficient, norm)| coefficient / norm)
+            .collect();
+        Some(Chain {
+            n_elements,
+            has_capacitance,
+            mu: mu(coefficients[..n_elements].iter()),
+            misfit: (self.factors.squares_left(n_columns) / freedom as f64).sqrt(),
+            coefficients,
+        })
     }
 }
 

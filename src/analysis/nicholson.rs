@@ -2,10 +2,10 @@
 
 use std::f64::consts::PI;
 
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_count;
-use super::quantity::check_positive;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_count;
+use super::result::check_positive;
 use super::smooth::median_and_sd;
 use super::straight_line::StraightLine;
 use crate::units::FARADAY_C_PER_MOL;
@@ -28,7 +28,7 @@ pub struct RateSeparation {
     /// Scan rate (V s⁻¹), positive.
     pub scan_rate_v_s: f64,
     /// Peak separation (V), positive.
-    pub separation: Quantity,
+    pub separation: Estimate,
     /// Height of the peaks (A), sign ignored; tells ohmic drop if given.
     pub current_a: Option<f64>,
 }
@@ -64,9 +64,9 @@ impl Couple {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RateConstant {
     /// Its value.
-    Value(Quantity),
+    Value(Estimate),
     /// The couple is reversible at this rate: a lower bound.
-    AtLeast(Quantity),
+    AtLeast(Estimate),
 }
 
 /// Rate constants of a series.
@@ -75,10 +75,10 @@ pub struct Nicholson {
     /// One for each scan rate, in order.
     pub at_rates: Vec<RateConstant>,
     /// Their median (m s⁻¹), with the larger of the scatter's and the separations' uncertainty; `None` if all are bounds.
-    pub rate_constant: Option<Quantity>,
+    pub rate_constant: Option<Estimate>,
     /// Resistance (Ω) that would make the growth of the separation alone, if the separation is proportional to the
     /// current: half the slope of the separation over the peak current.
-    pub apparent_resistance: Option<Quantity>,
+    pub apparent_resistance: Option<Estimate>,
     /// What speaks against the analysis.
     pub warnings: Vec<String>,
 }
@@ -116,7 +116,7 @@ pub fn nicholson(points: &[RateSeparation], couple: &Couple) -> Result<Nicholson
         RateConstant::Value(value) => Some(*value),
         RateConstant::AtLeast(_) => None,
     });
-    let values: Vec<Quantity> = values.collect();
+    let values: Vec<Estimate> = values.collect();
     let apparent_resistance = apparent_resistance(points);
     Ok(Nicholson {
         rate_constant: pooled(&values),
@@ -139,42 +139,42 @@ fn rate_constant(point: &RateSeparation, couple: &Couple) -> RateConstant {
     };
     let value = point.separation.value;
     if reduced_mv(value, couple) <= REVERSIBLE_MV {
-        return RateConstant::AtLeast(Quantity::new(k0(value), None, "m s^-1"));
+        return RateConstant::AtLeast(Estimate::new(k0(value), None, "m s^-1"));
     }
     // Half the difference over one uncertainty to each side, because the curve is steep at small separations.
     let sd = point
         .separation
         .sd
         .map(|sd| 0.5 * (k0(value - sd) - k0(value + sd)).abs());
-    RateConstant::Value(Quantity::new(k0(value), sd, "m s^-1"))
+    RateConstant::Value(Estimate::new(k0(value), sd, "m s^-1"))
 }
 
-fn pooled(values: &[Quantity]) -> Option<Quantity> {
+fn pooled(values: &[Estimate]) -> Option<Estimate> {
     let numbers: Vec<f64> = values.iter().map(|q| q.value).collect();
     let (value, scatter) = median_and_sd(&numbers)?;
     let n = numbers.len() as f64;
     let squares: f64 = values.iter().map(|q| q.sd.unwrap_or(0.0).powi(2)).sum();
     let has_sd = values.iter().any(|q| q.sd.is_some()) || values.len() > 2;
     let sd = (scatter / n.sqrt()).max(squares.sqrt() / n);
-    Some(Quantity::new(value, has_sd.then_some(sd), "m s^-1"))
+    Some(Estimate::new(value, has_sd.then_some(sd), "m s^-1"))
 }
 
 /// The resistance of a separation that grows in proportion to the current; `None` if it does not.
-fn apparent_resistance(points: &[RateSeparation]) -> Option<Quantity> {
+fn apparent_resistance(points: &[RateSeparation]) -> Option<Estimate> {
     let pairs = points
         .iter()
         .filter_map(|p| Some((p.current_a?.abs(), p.separation.value)));
     let (currents, separations): (Vec<f64>, Vec<f64>) = pairs.unzip();
     let line = StraightLine::fit(&currents, &separations)?;
     let is_ohmic = line.n_points >= 3 && line.r_squared > OHMIC_R_SQUARED && line.slope > 0.0;
-    is_ohmic.then(|| Quantity::new(0.5 * line.slope, line.slope_sd.map(|sd| 0.5 * sd), "ohm"))
+    is_ohmic.then(|| Estimate::new(0.5 * line.slope, line.slope_sd.map(|sd| 0.5 * sd), "ohm"))
 }
 
 fn warnings(
     points: &[RateSeparation],
     couple: &Couple,
-    values: &[Quantity],
-    resistance: Option<&Quantity>,
+    values: &[Estimate],
+    resistance: Option<&Estimate>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     for point in points {
@@ -230,7 +230,7 @@ mod tests {
     fn separation(rate: f64, width_v: f64, current_a: Option<f64>) -> RateSeparation {
         RateSeparation {
             scan_rate_v_s: rate,
-            separation: Quantity::new(width_v, Some(1e-3), "V"),
+            separation: Estimate::new(width_v, Some(1e-3), "V"),
             current_a,
         }
     }

@@ -9,7 +9,7 @@ mod voltammetry;
 pub use series::Voltammogram;
 pub use series::of_series;
 
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::randles_sevcik::Conditions;
 use crate::record::Record;
 use crate::record::Spectrum;
@@ -20,7 +20,7 @@ pub struct Row {
     /// What it is.
     pub name: String,
     /// Its value.
-    pub quantity: Quantity,
+    pub quantity: Estimate,
 }
 
 /// The results of one analysis.
@@ -30,6 +30,8 @@ pub struct Section {
     pub title: String,
     /// The results.
     pub rows: Vec<Row>,
+    /// What else is to be said of them, nothing against them.
+    pub notes: Vec<String>,
     /// What speaks against them; the reason where there are none.
     pub warnings: Vec<String>,
 }
@@ -42,14 +44,14 @@ impl Section {
         }
     }
 
-    fn row(&mut self, name: impl Into<String>, quantity: Quantity) {
+    fn row(&mut self, name: impl Into<String>, quantity: Estimate) {
         self.rows.push(Row {
             name: name.into(),
             quantity,
         });
     }
 
-    fn maybe(&mut self, name: impl Into<String>, quantity: Option<Quantity>) {
+    fn maybe(&mut self, name: impl Into<String>, quantity: Option<Estimate>) {
         if let Some(quantity) = quantity {
             self.row(name, quantity);
         }
@@ -58,9 +60,8 @@ impl Section {
     /// The section that tells why there is no result.
     fn failed(title: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
         Self {
-            title: title.into(),
-            rows: Vec::new(),
             warnings: vec![reason.to_string()],
+            ..Self::new(title)
         }
     }
 }
@@ -131,7 +132,7 @@ pub fn of_voltammogram(record: &Record, given: &Given) -> Vec<Section> {
     voltammetry::sections(record, given)
 }
 
-/// Kramers-Kronig test, Randles circuit and Warburg coefficient of a spectrum.
+/// Kramers-Kronig test, circuit and Warburg coefficient of a spectrum.
 pub fn of_spectrum(spectrum: &Spectrum, given: &Given) -> Vec<Section> {
     impedance::sections(spectrum, given)
 }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_record;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_record;
 use super::smooth::median;
 use super::smooth::median_and_sd;
 use super::smooth::noise_sd;
@@ -50,7 +50,7 @@ pub struct Ramp {
     /// Which way it goes.
     pub direction: Direction,
     /// Scan rate (V s⁻¹), positive.
-    pub scan_rate: Quantity,
+    pub scan_rate: Estimate,
     /// What is wrong with the ramp.
     pub warnings: Vec<String>,
 }
@@ -106,7 +106,7 @@ fn ramp(record: &Record, points: Range<usize>) -> Option<Ramp> {
     Some(Ramp {
         points,
         direction,
-        scan_rate: Quantity::new(line.slope.abs(), line.slope_sd, "V s^-1"),
+        scan_rate: Estimate::new(line.slope.abs(), line.slope_sd, "V s^-1"),
         warnings,
     })
 }

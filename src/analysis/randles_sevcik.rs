@@ -1,9 +1,9 @@
 //! Peaks over scan rates: diffusion coefficient, kind of control, rate constant and a reference electrode that moved.
 
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_count;
-use super::quantity::check_positive;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_count;
+use super::result::check_positive;
 use super::smooth::median;
 use super::smooth::median_and_sd;
 use super::straight_line::StraightLine;
@@ -71,17 +71,17 @@ pub enum PeakLaw {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandlesSevcik {
     /// Slope of |ip| over √v (A s^½ V^−½).
-    pub slope: Quantity,
+    pub slope: Estimate,
     /// Intercept of that line (A); zero under control by diffusion.
-    pub intercept: Quantity,
+    pub intercept: Estimate,
     /// R² of that line (1).
     pub r_squared: f64,
     /// Exponent b of |ip| ∝ v^b (1): 0.5 diffusion, 1 a surface process.
-    pub exponent: Quantity,
+    pub exponent: Estimate,
     /// Shift of the peak potential per decade of scan rate (V), if potentials are given.
-    pub peak_shift: Option<Quantity>,
+    pub peak_shift: Option<Estimate>,
     /// Diffusion coefficient (m² s⁻¹), if the conditions are given; its uncertainty is that of the slope only.
-    pub diffusion: Option<Quantity>,
+    pub diffusion: Option<Estimate>,
     /// What speaks against the analysis.
     pub warnings: Vec<String>,
 }
@@ -108,12 +108,12 @@ pub fn randles_sevcik(
     let line = StraightLine::fit(&roots, &heights).ok_or(ONE_RATE)?;
     let log = |values: &[f64]| -> Vec<f64> { values.iter().map(|x| x.ln()).collect() };
     let power = StraightLine::fit(&log(&roots), &log(&heights)).ok_or(ONE_RATE)?;
-    let slope = Quantity::new(line.slope, line.slope_sd, "A s^1/2 V^-1/2");
+    let slope = Estimate::new(line.slope, line.slope_sd, "A s^1/2 V^-1/2");
     let mut result = RandlesSevcik {
         slope,
-        intercept: Quantity::new(line.intercept, line.intercept_sd, "A"),
+        intercept: Estimate::new(line.intercept, line.intercept_sd, "A"),
         r_squared: line.r_squared,
-        exponent: Quantity::new(0.5 * power.slope, power.slope_sd.map(|sd| 0.5 * sd), "1"),
+        exponent: Estimate::new(0.5 * power.slope, power.slope_sd.map(|sd| 0.5 * sd), "1"),
         peak_shift: peak_shift(peaks),
         diffusion: conditions.map(|c| diffusion(&slope, c, law)).transpose()?,
         warnings: Vec::new(),
@@ -128,7 +128,7 @@ const ONE_RATE: AnalysisError = AnalysisError::Missing {
 };
 
 /// Diffusion coefficient (m² s⁻¹) from the slope of the peak current over √v.
-fn diffusion(slope: &Quantity, c: &Conditions, law: PeakLaw) -> Result<Quantity, AnalysisError> {
+fn diffusion(slope: &Estimate, c: &Conditions, law: PeakLaw) -> Result<Estimate, AnalysisError> {
     c.check()?;
     let (factor, transferred) = match law {
         PeakLaw::Reversible => (0.4463, c.electrons),
@@ -141,17 +141,17 @@ fn diffusion(slope: &Quantity, c: &Conditions, law: PeakLaw) -> Result<Quantity,
     let per_volt = transferred * FARADAY_C_PER_MOL / (GAS_J_PER_MOL_K * c.temperature_k);
     let value = (slope.value / per_root).powi(2) / per_volt;
     let sd = slope.sd.map(|_| 2.0 * slope.relative_sd() * value);
-    Ok(Quantity::new(value, sd, "m^2 s^-1"))
+    Ok(Estimate::new(value, sd, "m^2 s^-1"))
 }
 
 /// Slope of the peak potential over the decades of scan rate, if at least two potentials are given.
-fn peak_shift(peaks: &[RatePeak]) -> Option<Quantity> {
+fn peak_shift(peaks: &[RatePeak]) -> Option<Estimate> {
     let places = peaks
         .iter()
         .filter_map(|p| Some((p.scan_rate_v_s.log10(), p.potential_v?)));
     let (decades, potentials): (Vec<f64>, Vec<f64>) = places.unzip();
     let line = StraightLine::fit(&decades, &potentials)?;
-    Some(Quantity::new(line.slope, line.slope_sd, "V"))
+    Some(Estimate::new(line.slope, line.slope_sd, "V"))
 }
 
 fn series_warnings(result: &RandlesSevcik, peaks: &[RatePeak], law: PeakLaw) -> Vec<String> {
@@ -220,7 +220,7 @@ pub struct ShiftedFile {
     /// Position in the series.
     pub index: usize,
     /// Its midpoint minus the common trend (V); the uncertainty is the robust scatter of the others.
-    pub shift: Quantity,
+    pub shift: Estimate,
 }
 
 /// Distance from the trend that a midpoint must have to be reported, in robust standard deviations.
@@ -260,7 +260,7 @@ pub fn reference_shift(
     let limit = limit_v.max(SHIFT_SDS * sd);
     let shifts = levels.iter().enumerate().map(|(index, y)| ShiftedFile {
         index,
-        shift: Quantity::new(y - level, Some(sd), "V"),
+        shift: Estimate::new(y - level, Some(sd), "V"),
     });
     Ok(shifts
         .filter(|file| file.shift.value.abs() > limit)
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn published_reversible_constant_at_25_degrees() {
         // Bard & Faulkner (6.2.19): ip = 2.69e5 n^1.5 A D^0.5 c v^0.5 with cm2, cm2/s, mol/cm3.
-        let slope = Quantity::new(2.69e5 * 0.1 * 1e-6 * (1e-5f64).sqrt(), None, "");
+        let slope = Estimate::new(2.69e5 * 0.1 * 1e-6 * (1e-5f64).sqrt(), None, "");
         let conditions = Conditions {
             area_m2: 1e-5,
             concentration_mol_m3: 1.0,

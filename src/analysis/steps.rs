@@ -2,12 +2,12 @@
 
 use std::f64::consts::PI;
 
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_count;
-use super::quantity::check_positive;
-use super::quantity::check_record;
 use super::randles_sevcik::Conditions;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_count;
+use super::result::check_positive;
+use super::result::check_record;
 use super::smooth::median;
 use super::straight_line::StraightLine;
 use crate::record::Record;
@@ -30,15 +30,15 @@ const STEADY_DRIFT: f64 = 0.01;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cottrell {
     /// Slope of the current over (t − t₀)^−½ (A s^½), sign of the record.
-    pub slope: Quantity,
+    pub slope: Estimate,
     /// Intercept (A): zero for planar diffusion without background.
-    pub intercept: Quantity,
+    pub intercept: Estimate,
     /// R² of the line (1).
     pub r_squared: f64,
     /// Exponent of |i| over the time (1), −0.5 for diffusion.
-    pub exponent: Quantity,
+    pub exponent: Estimate,
     /// Diffusion coefficient (m² s⁻¹), if the conditions are given; its uncertainty is that of the slope only.
-    pub diffusion: Option<Quantity>,
+    pub diffusion: Option<Estimate>,
     /// What speaks against the analysis.
     pub warnings: Vec<String>,
 }
@@ -69,10 +69,10 @@ pub fn cottrell(
     check_count("the window after the step", time_s.len(), POINTS_MIN)?;
     let roots: Vec<f64> = time_s.iter().map(|t| 1.0 / t.sqrt()).collect();
     let line = StraightLine::fit(&roots, &current).ok_or(ONE_TIME)?;
-    let slope = Quantity::new(line.slope, line.slope_sd, "A s^1/2");
+    let slope = Estimate::new(line.slope, line.slope_sd, "A s^1/2");
     let mut result = Cottrell {
         slope,
-        intercept: Quantity::new(line.intercept, line.intercept_sd, "A"),
+        intercept: Estimate::new(line.intercept, line.intercept_sd, "A"),
         r_squared: line.r_squared,
         exponent: exponent(&time_s, &current)?,
         diffusion: conditions.map(|c| diffusion(&slope, c)).transpose()?,
@@ -87,19 +87,19 @@ const ONE_TIME: AnalysisError = AnalysisError::Missing {
     advice: "widen the window",
 };
 
-fn exponent(time_s: &[f64], current: &[f64]) -> Result<Quantity, AnalysisError> {
+fn exponent(time_s: &[f64], current: &[f64]) -> Result<Estimate, AnalysisError> {
     let pairs = time_s.iter().zip(current).filter(|(_, i)| i.abs() > 0.0);
     let (x, y): (Vec<f64>, Vec<f64>) = pairs.map(|(t, i)| (t.ln(), i.abs().ln())).unzip();
     let line = StraightLine::fit(&x, &y).ok_or(ONE_TIME)?;
-    Ok(Quantity::new(line.slope, line.slope_sd, "1"))
+    Ok(Estimate::new(line.slope, line.slope_sd, "1"))
 }
 
-fn diffusion(slope: &Quantity, c: &Conditions) -> Result<Quantity, AnalysisError> {
+fn diffusion(slope: &Estimate, c: &Conditions) -> Result<Estimate, AnalysisError> {
     c.check()?;
     let charge = c.electrons * FARADAY_C_PER_MOL * c.area_m2 * c.concentration_mol_m3;
     let value = PI * (slope.value / charge).powi(2);
     let sd = slope.sd.map(|_| 2.0 * slope.relative_sd() * value);
-    Ok(Quantity::new(value, sd, "m^2 s^-1"))
+    Ok(Estimate::new(value, sd, "m^2 s^-1"))
 }
 
 fn cottrell_warnings(result: &Cottrell, current: &[f64]) -> Vec<String> {
@@ -133,9 +133,9 @@ fn cottrell_warnings(result: &Cottrell, current: &[f64]) -> Vec<String> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolarisationCurrents {
     /// Largest current at the beginning (A), positive.
-    pub initial: Quantity,
+    pub initial: Estimate,
     /// Mean current over the last tenth (A), positive; its uncertainty holds the drift.
-    pub steady: Quantity,
+    pub steady: Estimate,
     /// What is doubtful about them.
     pub warnings: Vec<String>,
 }
@@ -175,8 +175,8 @@ pub fn polarisation_currents(record: &Record) -> Result<PolarisationCurrents, An
         );
     }
     Ok(PolarisationCurrents {
-        initial: Quantity::new(initial, Some(noise), "A"),
-        steady: Quantity::new(
+        initial: Estimate::new(initial, Some(noise), "A"),
+        steady: Estimate::new(
             steady,
             Some(drift.abs().hypot(noise / (end.len() as f64).sqrt())),
             "A",
@@ -189,24 +189,24 @@ pub fn polarisation_currents(record: &Record) -> Result<PolarisationCurrents, An
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Polarisation {
     /// Polarisation (V), positive.
-    pub voltage: Quantity,
+    pub voltage: Estimate,
     /// Initial current (A), positive.
-    pub initial: Quantity,
+    pub initial: Estimate,
     /// Steady current (A), positive.
-    pub steady: Quantity,
+    pub steady: Estimate,
     /// Resistance of both interfaces before (Ω).
-    pub initial_resistance: Quantity,
+    pub initial_resistance: Estimate,
     /// Resistance of both interfaces at the steady state (Ω), `None` if not measured: then that before is used.
-    pub steady_resistance: Option<Quantity>,
+    pub steady_resistance: Option<Estimate>,
     /// Resistance of the electrolyte (Ω), if measured; tells whether the initial current was read in time.
-    pub bulk_resistance: Option<Quantity>,
+    pub bulk_resistance: Option<Estimate>,
 }
 
 /// A transference number and its validity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BruceVincent {
     /// The transference number (1), from the measured uncertainties by first-order propagation.
-    pub number: Quantity,
+    pub number: Estimate,
     /// What speaks against it.
     pub warnings: Vec<String>,
 }
@@ -245,7 +245,7 @@ pub fn bruce_vincent(measured: &Polarisation) -> Result<BruceVincent, AnalysisEr
     let together = measured.steady_resistance.is_none();
     let sd = propagated(&inputs, values, together);
     let any_sd = inputs.iter().any(|q| q.sd.is_some());
-    let number = Quantity::new(number, any_sd.then_some(sd), "1");
+    let number = Estimate::new(number, any_sd.then_some(sd), "1");
     Ok(BruceVincent {
         warnings: polarisation_warnings(measured, &number),
         number,
@@ -257,7 +257,7 @@ fn number([dv, i0, is, r0, rs]: [f64; 5]) -> f64 {
 }
 
 /// Standard uncertainty by central differences over one uncertainty of each input.
-fn propagated(inputs: &[Quantity; 5], values: [f64; 5], together: bool) -> f64 {
+fn propagated(inputs: &[Estimate; 5], values: [f64; 5], together: bool) -> f64 {
     let shifted = |places: &[usize], sd: f64| {
         let mut values = values;
         for place in places {
@@ -280,7 +280,7 @@ fn propagated(inputs: &[Quantity; 5], values: [f64; 5], together: bool) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
-fn polarisation_warnings(measured: &Polarisation, number: &Quantity) -> Vec<String> {
+fn polarisation_warnings(measured: &Polarisation, number: &Estimate) -> Vec<String> {
     let mut warnings = Vec::new();
     let (dv, i0) = (measured.voltage.value, measured.initial.value);
     if dv > POLARISATION_V_MAX {
@@ -345,8 +345,8 @@ mod tests {
         record
     }
 
-    fn exact(value: f64) -> Quantity {
-        Quantity::new(value, Some(0.0), "")
+    fn exact(value: f64) -> Estimate {
+        Estimate::new(value, Some(0.0), "")
     }
 
     fn polarised(dv: f64, i0: f64, is: f64, r0: f64, rs: f64) -> Polarisation {
@@ -404,7 +404,7 @@ mod tests {
             measured.initial.sd = Some(sds[1]);
             measured.steady.sd = Some(sds[2]);
             measured.initial_resistance.sd = Some(sds[3]);
-            measured.steady_resistance = Some(Quantity::new(truth[4], Some(sds[4]), "ohm"));
+            measured.steady_resistance = Some(Estimate::new(truth[4], Some(sds[4]), "ohm"));
             let stated = bruce_vincent(&measured).unwrap().number.sd.unwrap();
             let mut noise = test_noise(seed);
             let mean = number(truth);

@@ -3,11 +3,11 @@
 use std::f64::consts::LN_10;
 use std::ops::Range;
 
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_count;
-use super::quantity::check_finite;
-use super::quantity::check_positive;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_count;
+use super::result::check_finite;
+use super::result::check_positive;
 use super::smooth::noise_sd;
 use super::straight_line::RunningLines;
 use super::straight_line::StraightLine;
@@ -63,11 +63,11 @@ impl Default for TafelSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tafel {
     /// Tafel slope b (V, per decade of current), positive.
-    pub slope: Quantity,
+    pub slope: Estimate,
     /// Apparent transfer coefficient `ln 10 R T/(F b)` (1).
-    pub transfer_coefficient: Quantity,
+    pub transfer_coefficient: Estimate,
     /// Exchange current (unit of the current): the line's value at zero overpotential.
-    pub exchange_current: Option<Quantity>,
+    pub exchange_current: Option<Estimate>,
     /// Potentials that the stretch begins and ends at (V), in order of growing overpotential.
     pub window_v: (f64, f64),
     /// Span of the stretch (decades of current).
@@ -203,13 +203,13 @@ impl Curve {
             let value = 10f64.powf(line.intercept);
             let middle = 0.5 * (self.eta[stretch.start] + self.eta[stretch.end - 1]);
             let log_sd = line.intercept_sd.map(|sd| sd.hypot(curvature_sd * middle));
-            Quantity::new(value, log_sd.map(|sd| LN_10 * sd * value), "A")
+            Estimate::new(value, log_sd.map(|sd| LN_10 * sd * value), "A")
         });
         let potential = |i: usize| self.zero_v + self.sign * self.eta[i];
         let decades = line.slope * (self.eta[stretch.end - 1] - self.eta[stretch.start]);
         Tafel {
-            slope: Quantity::new(slope, relative.map(|r| r * slope), "V"),
-            transfer_coefficient: Quantity::new(alpha, relative.map(|r| r * alpha), "1"),
+            slope: Estimate::new(slope, relative.map(|r| r * slope), "V"),
+            transfer_coefficient: Estimate::new(alpha, relative.map(|r| r * alpha), "1"),
             exchange_current: exchange,
             window_v: (potential(stretch.start), potential(stretch.end - 1)),
             decades,

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::baseline::Baseline;
 use super::baseline::baseline;
-use super::quantity::AnalysisError;
-use super::quantity::Quantity;
-use super::quantity::check_record;
 use super::ramps::Direction;
 use super::ramps::Ramp;
 use super::ramps::ramps;
+use super::result::AnalysisError;
+use super::result::Estimate;
+use super::result::check_record;
 use super::smooth::Turn;
 use super::smooth::Vertex;
 use super::smooth::noise_sd;
@@ -58,15 +58,15 @@ pub struct Peak {
     /// Time of the highest point (s).
     pub time_s: f64,
     /// Peak potential (V).
-    pub potential: Quantity,
+    pub potential: Estimate,
     /// Current over the zero line (A), as one reads it.
-    pub current_read: Quantity,
+    pub current_read: Estimate,
     /// Current over the baseline (A); over the zero line if there is no baseline.
-    pub current: Quantity,
+    pub current: Estimate,
     /// Potential before the peak where half the current over the baseline flows (V).
-    pub half_peak: Option<Quantity>,
+    pub half_peak: Option<Estimate>,
     /// Charge over the baseline (C), positive.
-    pub charge: Quantity,
+    pub charge: Estimate,
     /// The baseline, `None` if there is no foot before the peak.
     pub baseline: Option<Baseline>,
     /// Height over the higher of the two valleys beside the peak (A), positive.
@@ -185,9 +185,9 @@ impl<'a> Trace<'a> {
                 Direction::Rising => PeakKind::Anodic,
             },
             time_s: self.t[top],
-            potential: Quantity::new(vertex.at, vertex.at_sd, "V"),
-            current_read: Quantity::new(self.sign * vertex.height, vertex.height_sd, "A"),
-            current: Quantity::new(self.sign * height, Some(height_sd), "A"),
+            potential: Estimate::new(vertex.at, vertex.at_sd, "V"),
+            current_read: Estimate::new(self.sign * vertex.height, vertex.height_sd, "A"),
+            current: Estimate::new(self.sign * height, Some(height_sd), "A"),
             half_peak: self.half_peak(base, height, height_sd, top, foot.start),
             charge,
             prominence: self.smooth[top] - low(foot.start..top + 1).max(low(top..foot.end)),
@@ -249,7 +249,7 @@ impl<'a> Trace<'a> {
         height_sd: f64,
         top: usize,
         from: usize,
-    ) -> Option<Quantity> {
+    ) -> Option<Estimate> {
         let half = 0.5 * height;
         let i = (from..top).rev().find(|i| base(*i) <= half)?;
         let share = (half - base(i)) / (base(i + 1) - base(i));
@@ -260,7 +260,7 @@ impl<'a> Trace<'a> {
         let slope = (base(high) - base(low)) / (self.v[high] - self.v[low]);
         let sd = (0.5 * height_sd).hypot(self.noise) / slope.abs();
         let sd = sd.hypot(self.spacing_v() / 12f64.sqrt());
-        at.is_finite().then(|| Quantity::new(at, Some(sd), "V"))
+        at.is_finite().then(|| Estimate::new(at, Some(sd), "V"))
     }
 
     /// The charge over the baseline, between where the current leaves it and where it is back.
@@ -271,7 +271,7 @@ impl<'a> Trace<'a> {
         top: usize,
         foot: &Range<usize>,
         level_sd: f64,
-    ) -> (Quantity, Vec<String>) {
+    ) -> (Estimate, Vec<String>) {
         let from = (foot.start..top)
             .rev()
             .find(|i| base(*i) <= 0.0)
@@ -290,7 +290,7 @@ impl<'a> Trace<'a> {
                 100.0 * tail
             ));
         }
-        (Quantity::new(charge, Some(sd), "C"), warnings)
+        (Estimate::new(charge, Some(sd), "C"), warnings)
     }
 
     fn warnings(
@@ -344,11 +344,11 @@ impl<'a> Trace<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Separation {
     /// Peak separation (V), anodic minus cathodic potential.
-    pub separation: Quantity,
+    pub separation: Estimate,
     /// Midpoint of the peak potentials (V): the half-wave potential of a reversible couple.
-    pub half_wave: Quantity,
+    pub half_wave: Estimate,
     /// Height of the later peak over that of the earlier, both over their baselines (1); 1 without side reactions.
-    pub ratio: Quantity,
+    pub ratio: Estimate,
     /// What is doubtful about the pair.
     pub warnings: Vec<String>,
 }
@@ -399,9 +399,9 @@ pub fn separation(one: &Peak, other: &Peak) -> Result<Separation, AnalysisError>
         ));
     }
     Ok(Separation {
-        separation: Quantity::new(high - low, sd, "V"),
-        half_wave: Quantity::new(0.5 * (high + low), sd.map(|sd| 0.5 * sd), "V"),
-        ratio: Quantity::new(ratio, Some(ratio * relative), "1"),
+        separation: Estimate::new(high - low, sd, "V"),
+        half_wave: Estimate::new(0.5 * (high + low), sd.map(|sd| 0.5 * sd), "V"),
+        ratio: Estimate::new(ratio, Some(ratio * relative), "1"),
         warnings,
     })
 }

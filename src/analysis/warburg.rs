@@ -9,7 +9,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::StraightLine;
 use crate::analysis::randles_sevcik::Conditions;
 use crate::record::Spectrum;
@@ -159,7 +159,7 @@ impl Warburg {
     /// `D = R²T² / (2 A² n⁴ F⁴ c² σ²)` for one diffusing species. Guan et al. (2024) print `A⁴`, which cannot be: σ is
     /// RT / (n²F² A c √(2 D)), so only `A²` gives m² s⁻¹. Source: Bard & Faulkner, 2nd ed., eq. 10.3.10. It means
     /// something only where [`Warburg::is_diffusion`]. `None` if σ or a condition is not positive.
-    pub fn diffusion_coefficient(&self, conditions: &Conditions) -> Option<Quantity> {
+    pub fn diffusion_coefficient(&self, conditions: &Conditions) -> Option<Estimate> {
         conditions.check().ok()?;
         let nf = conditions.electrons * FARADAY_C_PER_MOL;
         let denominator =
@@ -167,7 +167,7 @@ impl Warburg {
         let root = GAS_J_PER_MOL_K * conditions.temperature_k / denominator;
         let value = 0.5 * root * root;
         let sd = 2.0 * value * self.standard_error / self.sigma;
-        (self.sigma > 0.0 && value.is_finite()).then(|| Quantity::new(value, Some(sd), "m^2 s^-1"))
+        (self.sigma > 0.0 && value.is_finite()).then(|| Estimate::new(value, Some(sd), "m^2 s^-1"))
     }
 
     /// One sentence for a report, if there are doubts.

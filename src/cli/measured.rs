@@ -28,7 +28,7 @@ use crate::config::RecordFile;
 use crate::config::read_record_files;
 use crate::import::Hints;
 use crate::import::PositiveCurrent;
-use crate::import::read_measured;
+use crate::import::read_parts;
 use crate::import::write_csv;
 use crate::import::write_parquet;
 use crate::record::Finding;
@@ -130,7 +130,7 @@ fn technique(text: &str) -> Result<Technique, String> {
     })
 }
 
-/// A file as it was read, with its mass of sulfur.
+/// A record as it was read, with its mass of sulfur.
 struct Source {
     name: String,
     measured: Measured,
@@ -143,10 +143,14 @@ fn read_sources(arguments: &SourceArguments) -> Result<Vec<Source>, String> {
         Some(path) => read_record_files(path).map_err(|error| error.to_string())?,
         None => Vec::new(),
     };
-    let sources = arguments.files.iter().map(|file| {
+    let mut sources = Vec::new();
+    for file in &arguments.files {
         let record = of_file(&records, file);
         if record.is_none() && arguments.dataset.is_some() {
-            let names: Vec<String> = records.iter().map(|r| r.path.display().to_string()).collect();
+            let names: Vec<String> = records
+                .iter()
+                .map(|r| r.path.display().to_string())
+                .collect();
             return Err(format!(
                 "{}: not among the records of the data set ({}); add a [[record]] with file = \"...\"",
                 file.display(),
@@ -154,15 +158,19 @@ fn read_sources(arguments: &SourceArguments) -> Result<Vec<Source>, String> {
             ));
         }
         let hints = hints(arguments, record);
-        let measured = read_measured(file, &hints).map_err(|error| error.to_string())?;
-        Ok(Source {
-            name: file.display().to_string(),
-            measured,
-            sulfur_kg: record.and_then(|record| record.mass).map(Mass::sulfur_kg),
-            area_m2: hints.area_m2,
-        })
-    });
-    sources.collect()
+        let sulfur_kg = record.and_then(|record| record.mass).map(Mass::sulfur_kg);
+        let parts = read_parts(file, &hints).map_err(|error| error.to_string())?;
+        sources.extend(parts.into_iter().map(|part| Source {
+            name: match part.name {
+                Some(name) => format!("{}, {name}", file.display()),
+                None => file.display().to_string(),
+            },
+            measured: part.measured,
+            sulfur_kg: sulfur_kg.or(part.sulfur_kg),
+            area_m2: hints.area_m2.or(part.area_m2),
+        }));
+    }
+    Ok(sources)
 }
 
 /// The record of a data set that is this file.
@@ -261,18 +269,21 @@ fn pass_gate(measured: &mut Measured, keep: bool) {
     };
     for spectrum in measured.spectra() {
         let gate = gate(&spectrum, &rules);
-        for finding in &gate.findings {
-            let verb = if finding.is_excluded {
+        for objection in &gate.objections {
+            let verb = if objection.is_excluded {
                 "left out"
             } else {
                 "kept"
             };
-            let row = start + finding.index;
-            let found = format!("{:.4e} Hz {verb}: {}", finding.frequency_hz, finding.reason);
+            let row = start + objection.index;
+            let found = format!(
+                "{:.4e} Hz {verb}: {}",
+                objection.frequency_hz, objection.reason
+            );
             let told = Finding::new(Severity::Warning, found, "");
             let line = measured.line(row);
             measured.findings.push(told.at(line));
-            if finding.is_excluded {
+            if objection.is_excluded {
                 kept[row] = false;
             }
         }

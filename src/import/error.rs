@@ -54,6 +54,19 @@ pub enum ImportError {
     },
 }
 
+impl ImportError {
+    /// The same where the text begins below `n_lines` other lines.
+    pub(super) fn below(mut self, n_lines: usize) -> Self {
+        if let Self::Layout {
+            line: Some(line), ..
+        } = &mut self
+        {
+            *line += n_lines;
+        }
+        self
+    }
+}
+
 fn place(line: Option<usize>) -> String {
     line.map_or_else(String::new, |line| format!("line {line}: "))
 }

@@ -12,6 +12,7 @@ mod draft;
 mod error;
 mod gamry;
 mod generic;
+mod guard;
 mod header;
 mod land;
 mod layout;
@@ -22,6 +23,7 @@ mod parstat;
 mod pec;
 mod powersuite;
 mod relaxis;
+mod simulated;
 mod table;
 mod technique;
 mod value;
@@ -30,13 +32,12 @@ mod write;
 mod zahner;
 mod zplot;
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::path::Path;
 
 pub use error::ImportError;
 pub use generic::ColumnPlace;
 pub use generic::NamedColumn;
+pub use simulated::Origin;
 pub use write::write_csv;
 pub use write::write_parquet;
 
@@ -108,16 +109,51 @@ const VENDORS: &[Vendor] = &[
     powersuite::VENDOR,
 ];
 
-/// Reads a measurement from a file, whatever its instrument, and checks it.
+/// One of the records in a file.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Which one, where a file holds several.
+    pub name: Option<String>,
+    /// The record.
+    pub measured: Measured,
+    /// Whether sulfit simulated it.
+    pub is_simulated: bool,
+    /// Geometric area of the electrode (m²), where the file states it and can be believed: what sulfit simulated.
+    pub area_m2: Option<f64>,
+    /// Mass of sulfur (kg), likewise.
+    pub sulfur_kg: Option<f64>,
+}
+
+impl From<Measured> for Part {
+    fn from(measured: Measured) -> Self {
+        Self {
+            name: None,
+            measured,
+            is_simulated: false,
+            area_m2: None,
+            sulfur_kg: None,
+        }
+    }
+}
+
+/// Reads the records of a file and checks them: one of an instrument, one for each step of a simulated protocol.
 ///
 /// # Errors
 /// [`ImportError`] if the file is none that can be read, with what to do instead.
-pub fn read_measured(path: &Path, hints: &Hints) -> Result<Measured, ImportError> {
+pub fn read_parts(path: &Path, hints: &Hints) -> Result<Vec<Part>, ImportError> {
     let bytes = std::fs::read(path).map_err(|error| ImportError::Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    parse_measured(path, bytes, hints)
+    parse_parts(path, bytes, hints)
+}
+
+/// Reads a measurement from a file, whatever its instrument, and checks it.
+///
+/// # Errors
+/// [`ImportError`] if the file is none that can be read, or holds several records, with what to do instead.
+pub fn read_measured(path: &Path, hints: &Hints) -> Result<Measured, ImportError> {
+    only_one(path, read_parts(path, hints)?)
 }
 
 /// The same for bytes; the path is for messages only.
@@ -125,22 +161,42 @@ pub fn read_measured(path: &Path, hints: &Hints) -> Result<Measured, ImportError
 /// # Errors
 /// See [`read_measured`].
 pub fn parse_measured(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measured, ImportError> {
-    let mut measured = match content(path, bytes)? {
-        Content::Text(text) => parse_text(&text, hints)?,
-        Content::Workbook(bytes) => workbook::read(path, bytes, hints)?,
-        Content::Parquet(bytes) => bdf::read_parquet(path, bytes)?,
-        Content::Zahner(bytes) => zahner::read(path, &bytes)?,
-    };
-    check_whole(path, &measured)?;
-    drop_dc_rows(&mut measured);
-    let found = check(&measured);
-    measured.findings.extend(found);
-    Ok(measured)
+    only_one(path, parse_parts(path, bytes, hints)?)
 }
 
-/// What a library reads, also where it panics at damage: that is the file's fault, not the program's.
-fn caught<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("it is damaged".to_owned()))
+fn only_one(path: &Path, parts: Vec<Part>) -> Result<Measured, ImportError> {
+    let n_parts = parts.len();
+    let mut parts = parts.into_iter();
+    match (parts.next(), n_parts) {
+        (Some(part), 1) => Ok(part.measured),
+        _ => Err(ImportError::Layout {
+            path: path.to_owned(),
+            line: None,
+            found: format!("{n_parts} records"),
+            expected: "one".to_owned(),
+            remedy: "analyse it with sulfit analyze, which takes each by itself".to_owned(),
+        }),
+    }
+}
+
+fn parse_parts(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Vec<Part>, ImportError> {
+    let mut parts: Vec<Part> = match content(path, bytes)? {
+        Content::Text(text) => vec![parse_text(&text, hints)?.into()],
+        Content::Workbook(bytes) => vec![workbook::read(path, bytes, hints)?.into()],
+        Content::Parquet(bytes) => bdf::read_parquet(path, bytes, hints)?,
+        Content::Zahner(bytes) => vec![zahner::read(path, &bytes)?.into()],
+    };
+    for part in &mut parts {
+        check_whole(path, &part.measured)?;
+        // A simulation has no operator and no instrument whose faults could be found.
+        if part.is_simulated {
+            continue;
+        }
+        drop_dc_rows(&mut part.measured);
+        let found = check(&part.measured);
+        part.measured.findings.extend(found);
+    }
+    Ok(parts)
 }
 
 fn parse_text(text: &Text, hints: &Hints) -> Result<Measured, ImportError> {

@@ -13,6 +13,7 @@ use calamine::open_workbook_auto_from_rs;
 use crate::import::Hints;
 use crate::import::ImportError;
 use crate::import::content::Text;
+use crate::import::guard::caught;
 use crate::record::Measured;
 
 /// Most text that a sheet may become (bytes): a small workbook can unpack to a huge one.
@@ -34,7 +35,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         remedy: "open it in a spreadsheet program and save it as xlsx or csv".to_owned(),
     };
     let open = || open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| e.to_string());
-    let mut workbook = super::caught(open).map_err(damaged)?;
+    let mut workbook = caught(open).map_err(damaged)?;
     if matches!(workbook, Sheets::Xlsb(_) | Sheets::Ods(_)) {
         return Err(damaged("neither xlsx nor xls".to_owned()));
     }
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
     names.sort_by_key(|name| !is_record_name(name));
     let mut told = None;
     for (index, name) in names.iter().enumerate() {
-        let sheet = match super::caught(|| sheet_text(&mut workbook, name)) {
+        let sheet = match caught(|| sheet_text(&mut workbook, name)) {
             Ok(sheet) => sheet,
             Err(reason) => {
                 told.get_or_insert_with(|| format!("sheet '{name}': {reason}"));
@@ -52,7 +53,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         };
         let mut text = Text {
             path: path.to_owned(),
-            text: sheet,
+            text: sheet.text,
         };
         let is_known = super::VENDORS
             .iter()
@@ -65,13 +66,19 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, hints: &Hints) -> Result<Measure
         }
         for next in names[index + 1..].iter().filter(|next| goes_on(name, next)) {
             // A sheet that goes on repeats the names of the columns.
-            if let Ok(sheet) = super::caught(|| sheet_text(&mut workbook, next)) {
-                let rows = sheet.split_once('\n').map_or("", |(_, rows)| rows);
+            if let Ok(sheet) = caught(|| sheet_text(&mut workbook, next)) {
+                let rows = sheet.text.split_once('\n').map_or("", |(_, rows)| rows);
                 text.text.push_str(rows);
             }
         }
         text.path = format!("{}, sheet {name}", path.display()).into();
-        return super::parse_text(&text, hints);
+        return match super::parse_text(&text, hints) {
+            Ok(mut measured) => {
+                measured.shift_lines(sheet.n_empty);
+                Ok(measured)
+            }
+            Err(error) => Err(error.below(sheet.n_empty)),
+        };
     }
     Err(ImportError::Unrecognised {
         path: path.to_owned(),
@@ -103,18 +110,28 @@ fn first_line(text: &Text) -> String {
 }
 
 /// A sheet as tab-separated text whose lines are the sheet's rows, from the first that is filled.
-fn sheet_text(workbook: &mut Book, name: &str) -> Result<String, String> {
-    let text = match workbook {
-        Sheets::Xlsx(xlsx) => streamed(xlsx, name)?,
+struct Sheet {
+    text: String,
+    /// Empty rows before the first line.
+    n_empty: usize,
+}
+
+fn sheet_text(workbook: &mut Book, name: &str) -> Result<Sheet, String> {
+    let (text, n_before) = match workbook {
+        Sheets::Xlsx(xlsx) => (streamed(xlsx, name)?, 0),
         // Older books have 65 536 rows of 256 columns at most.
         older => {
             let range = older.worksheet_range(name).map_err(|e| e.to_string())?;
             let mut text = String::new();
             range.rows().for_each(|row| append_row(&mut text, row));
-            text
+            (text, range.start().map_or(0, |(row, _)| row as usize))
         }
     };
-    Ok(text.trim_start_matches('\n').to_owned())
+    let filled = text.trim_start_matches('\n');
+    Ok(Sheet {
+        n_empty: n_before + text.len() - filled.len(),
+        text: filled.to_owned(),
+    })
 }
 
 /// Reads cell by cell: a range would reserve room for all cells between the outermost two, of which a file of a

@@ -120,6 +120,18 @@ impl Measured {
         self.lines.get(row).map_or(0, |line| *line as usize)
     }
 
+    /// Counts the lines of rows and findings from `n_lines` earlier, where the table began below so many others.
+    pub fn shift_lines(&mut self, n_lines: usize) {
+        let shift = u32::try_from(n_lines).unwrap_or(u32::MAX);
+        for line in &mut self.lines {
+            *line = line.saturating_add(shift);
+        }
+        let places = self.findings.iter_mut();
+        for line in places.filter_map(|finding| finding.line.as_mut()) {
+            *line += n_lines;
+        }
+    }
+
     /// Voltage and current over time with the signs of the model: positive current discharges (A).
     ///
     /// `None` if a column is missing.

@@ -6,10 +6,10 @@ use textplots::Chart;
 use textplots::Plot;
 use textplots::Shape;
 
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::overview::Section;
 use crate::record::Measured;
-use crate::record::Quantity as Column;
+use crate::record::Quantity;
 use crate::record::Technique;
 use crate::units::digits;
 
@@ -34,7 +34,7 @@ fn write_description(text: &mut String, measured: &Measured, name: &str) -> std:
         measured.technique,
         measured.len()
     )?;
-    for column in Column::ALL {
+    for column in Quantity::ALL {
         let Some(values) = measured.values(column) else {
             continue;
         };
@@ -53,10 +53,10 @@ fn write_description(text: &mut String, measured: &Measured, name: &str) -> std:
 }
 
 /// A value as people read it: counts without decimals, clock times as dates.
-fn cell(column: Column, value: f64) -> String {
+fn cell(column: Quantity, value: f64) -> String {
     match column {
-        Column::Cycle | Column::Step if value.fract() == 0.0 => format!("{value}"),
-        Column::UnixTime => date(value).unwrap_or_else(|| digits(value)),
+        Quantity::Cycle | Quantity::Step if value.fract() == 0.0 => format!("{value}"),
+        Quantity::UnixTime => date(value).unwrap_or_else(|| digits(value)),
         _ => digits(value),
     }
 }
@@ -71,9 +71,9 @@ fn date(unix_time_s: f64) -> Option<String> {
     Some(moment.format("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-fn shown_unit(column: Column) -> &'static str {
+fn shown_unit(column: Quantity) -> &'static str {
     match column {
-        Column::Cycle | Column::Step | Column::UnixTime => "",
+        Quantity::Cycle | Quantity::Step | Quantity::UnixTime => "",
         _ => column.unit(),
     }
 }
@@ -90,13 +90,13 @@ pub fn findings(measured: &Measured) -> String {
 
 /// Small plots of a record, for the terminal.
 pub fn plots(measured: &Measured) -> String {
-    let pairs: &[(Column, Column)] = match measured.technique {
-        Technique::Impedance => &[(Column::RealImpedance, Column::ImaginaryImpedance)],
-        Technique::Voltammetry => &[(Column::Voltage, Column::Current)],
-        Technique::OpenCircuit => &[(Column::TestTime, Column::Voltage)],
+    let pairs: &[(Quantity, Quantity)] = match measured.technique {
+        Technique::Impedance => &[(Quantity::RealImpedance, Quantity::ImaginaryImpedance)],
+        Technique::Voltammetry => &[(Quantity::Voltage, Quantity::Current)],
+        Technique::OpenCircuit => &[(Quantity::TestTime, Quantity::Voltage)],
         _ => &[
-            (Column::TestTime, Column::Voltage),
-            (Column::TestTime, Column::Current),
+            (Quantity::TestTime, Quantity::Voltage),
+            (Quantity::TestTime, Quantity::Current),
         ],
     };
     pairs
@@ -105,7 +105,7 @@ pub fn plots(measured: &Measured) -> String {
         .collect()
 }
 
-fn plot(measured: &Measured, x: Column, y: Column) -> Option<String> {
+fn plot(measured: &Measured, x: Quantity, y: Quantity) -> Option<String> {
     let (xs, ys) = (measured.values(x)?, measured.values(y)?);
     // A spectrum is drawn as is usual, with the capacitive arcs above the axis, and small currents in their own unit.
     let largest = ys
@@ -113,9 +113,9 @@ fn plot(measured: &Measured, x: Column, y: Column) -> Option<String> {
         .filter(|y| y.is_finite())
         .fold(0.0_f64, |m, y| m.max(y.abs()));
     let (factor, label) = match y {
-        Column::ImaginaryImpedance => (-1.0, "-Im Z (ohm)".to_owned()),
-        Column::Current if largest < 1e-3 => (1e6, "current (uA)".to_owned()),
-        Column::Current if largest < 1.0 => (1e3, "current (mA)".to_owned()),
+        Quantity::ImaginaryImpedance => (-1.0, "-Im Z (ohm)".to_owned()),
+        Quantity::Current if largest < 1e-3 => (1e6, "current (uA)".to_owned()),
+        Quantity::Current if largest < 1.0 => (1e3, "current (mA)".to_owned()),
         _ => (1.0, format!("{} ({})", y.name(), y.unit())),
     };
     let every = xs.len().div_ceil(PLOTTED).max(1);
@@ -171,8 +171,11 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
             text,
             "    {:<width$}  {}",
             row.name,
-            quantity(&row.quantity)
+            estimate(&row.quantity)
         )?;
+    }
+    for note in &section.notes {
+        writeln!(text, "    {note}")?;
     }
     for warning in &section.warnings {
         writeln!(text, "    ! {warning}")?;
@@ -180,18 +183,21 @@ fn write_section(text: &mut String, section: &Section) -> std::fmt::Result {
     Ok(())
 }
 
-/// Value, standard uncertainty and unit.
-fn quantity(quantity: &Quantity) -> String {
-    let is_count = quantity.sd.is_none() && quantity.unit == "1" && quantity.value.fract() == 0.0;
+/// Value, standard uncertainty, unit and interval.
+fn estimate(estimate: &Estimate) -> String {
+    let is_count = estimate.sd.is_none() && estimate.unit == "1" && estimate.value.fract() == 0.0;
     if is_count {
-        return format!("{}", quantity.value);
+        return format!("{}", estimate.value);
     }
-    let sd = quantity.sd.filter(|sd| *sd > 0.0);
+    let sd = estimate.sd.filter(|sd| *sd > 0.0);
     let sd = sd.map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
-    let unit = match quantity.unit {
+    let unit = match estimate.unit {
         "1" => "",
         unit => unit,
     };
-    let text = format!("{}{sd} {unit}", digits(quantity.value));
-    text.trim_end().to_owned()
+    let text = format!("{}{sd} {unit}", digits(estimate.value));
+    let interval = estimate.interval.map_or_else(String::new, |(low, high)| {
+        format!(", 95 %: {} to {}", digits(low), digits(high))
+    });
+    format!("{}{interval}", text.trim_end())
 }

@@ -21,6 +21,7 @@ use crate::estimate::FitReport;
 use crate::estimate::Recovery;
 use crate::estimate::RecoveryPlan;
 use crate::estimate::Study;
+use crate::import::Origin;
 use result::RawResult;
 use result::RawVariant;
 
@@ -137,17 +138,20 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
     ];
     for variant in &report.variants {
         for curves in &variant.curves {
-            let stem = [
-                study.variants[variant.variant].name.as_str(),
-                study.cells[curves.cell].as_str(),
-                study.protocols[curves.protocol].name.as_str(),
-            ]
-            .map(file_name)
-            .join("-");
+            let area_m2 = curves.model.area_m2();
+            let origin = Origin {
+                variant: study.variants[variant.variant].name.clone(),
+                cell: study.cells[curves.cell].clone(),
+                protocol: study.protocols[curves.protocol].name.clone(),
+                area_m2,
+                sulfur_kg: area_m2 * curves.model.loading_kg_m2(),
+            };
+            let stem = [&origin.variant, &origin.cell, &origin.protocol];
+            let stem = stem.map(|name| file_name(name)).join("-");
             let parts = [
-                ("trajectory", tables::trajectories_parquet(curves)),
-                ("cycles", tables::cycles_parquet(curves)),
-                ("spectra", tables::spectra_parquet(curves)),
+                ("trajectory", tables::trajectories_parquet(curves, &origin)),
+                ("cycles", tables::cycles_parquet(curves, &origin)),
+                ("spectra", tables::spectra_parquet(curves, &origin)),
             ];
             for (kind, bytes) in parts {
                 if let Some(bytes) = bytes.map_err(table)? {

@@ -4,6 +4,7 @@ use polars::prelude::Column;
 use polars::prelude::CsvWriter;
 use polars::prelude::DataFrame;
 use polars::prelude::IntoColumn;
+use polars::prelude::KeyValueMetadata;
 use polars::prelude::NamedFrom;
 use polars::prelude::ParquetWriter;
 use polars::prelude::PolarsResult;
@@ -13,6 +14,7 @@ use polars::prelude::Series;
 use super::result::RawObservable;
 use super::result::RawParameter;
 use crate::estimate::Curves;
+use crate::import::Origin;
 use crate::simulate::StepOutcome;
 use crate::simulate::Trajectory;
 
@@ -33,10 +35,13 @@ pub(super) fn csv(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parquet(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
+/// A table with what it was simulated from beside it.
+fn parquet(columns: Vec<Column>, origin: &Origin) -> PolarsResult<Vec<u8>> {
     let mut frame = DataFrame::new_infer_height(columns)?;
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut frame)?;
+    ParquetWriter::new(&mut bytes)
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(origin.metadata())))
+        .finish(&mut frame)?;
     Ok(bytes)
 }
 
@@ -90,7 +95,10 @@ pub(super) fn parameters_csv(variants: &[(&str, &[RawParameter])]) -> PolarsResu
 }
 
 /// The recorded segments of a protocol, terminal quantities and all states; `None` if nothing was recorded.
-pub(super) fn trajectories_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> {
+pub(super) fn trajectories_parquet(
+    curves: &Curves,
+    origin: &Origin,
+) -> PolarsResult<Option<Vec<u8>>> {
     let mut segments: Vec<(usize, usize, &Trajectory)> = Vec::new();
     for (step, outcome) in curves.outcome.steps.iter().enumerate() {
         match outcome {
@@ -139,11 +147,11 @@ pub(super) fn trajectories_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u
             .flat_map(|s| s.2.states.column(state).to_vec());
         columns.push(numbers(name, values.map(Some)));
     }
-    parquet(columns).map(Some)
+    parquet(columns, origin).map(Some)
 }
 
 /// Capacity over cycle of a protocol; `None` if it has no cycles.
-pub(super) fn cycles_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> {
+pub(super) fn cycles_parquet(curves: &Curves, origin: &Origin) -> PolarsResult<Option<Vec<u8>>> {
     let mut rows = Vec::new();
     for (step, outcome) in curves.outcome.steps.iter().enumerate() {
         if let StepOutcome::Cycles(log) = outcome {
@@ -154,7 +162,7 @@ pub(super) fn cycles_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> {
         return Ok(None);
     }
     let rows = || rows.iter();
-    parquet(vec![
+    let columns = vec![
         numbers("step", rows().map(|(step, _)| Some(*step as f64))),
         numbers("cycle", rows().map(|(_, c)| Some(c.cycle as f64))),
         numbers(
@@ -162,12 +170,12 @@ pub(super) fn cycles_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> {
             rows().map(|(_, c)| Some(c.discharge_mah_g)),
         ),
         numbers("charge_mah_g", rows().map(|(_, c)| Some(c.charge_mah_g))),
-    ])
-    .map(Some)
+    ];
+    parquet(columns, origin).map(Some)
 }
 
 /// Impedance spectra of a protocol; `None` if it has none.
-pub(super) fn spectra_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> {
+pub(super) fn spectra_parquet(curves: &Curves, origin: &Origin) -> PolarsResult<Option<Vec<u8>>> {
     let mut rows = Vec::new();
     for (step, outcome) in curves.outcome.steps.iter().enumerate() {
         if let StepOutcome::Spectrum(spectrum) = outcome {
@@ -179,11 +187,11 @@ pub(super) fn spectra_parquet(curves: &Curves) -> PolarsResult<Option<Vec<u8>>> 
         return Ok(None);
     }
     let rows = || rows.iter();
-    parquet(vec![
+    let columns = vec![
         numbers("step", rows().map(|r| Some(r.0 as f64))),
         numbers("frequency_hz", rows().map(|r| Some(r.1))),
         numbers("re_z_ohm", rows().map(|r| Some(r.2))),
         numbers("im_z_ohm", rows().map(|r| Some(r.3))),
-    ])
-    .map(Some)
+    ];
+    parquet(columns, origin).map(Some)
 }

@@ -268,7 +268,7 @@ pub(crate) fn names(folder: &str) -> Vec<String> {
 /// File, line that the message names, words in it.
 type Fault = (&'static str, Option<usize>, &'static str);
 
-const FAULTS: [Fault; 33] = [
+const FAULTS: [Fault; 34] = [
     (
         "chi_without_current.txt",
         None,
@@ -368,6 +368,12 @@ const FAULTS: [Fault; 33] = [
         "saturated_current.csv",
         Some(41),
         "the current stays at 0.0001 A, its extreme",
+    ),
+    // The sheet's first three rows are empty.
+    (
+        "sheet_from_row_4.xlsx",
+        Some(14),
+        "column 'voltage' holds 'ERR'",
     ),
     (
         "time_goes_back.csv",

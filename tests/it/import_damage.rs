@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use polars::prelude::Column;
+use polars::prelude::DataFrame;
+use polars::prelude::ParquetWriter;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use proptest::test_runner::TestRunner;
@@ -175,6 +178,39 @@ fn no_damage_makes_a_reader_panic() {
         });
         run.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
+}
+
+/// A trajectory as `sulfit simulate` writes it, without the states.
+fn trajectory() -> Vec<u8> {
+    let column = |name: &str, value: fn(u32) -> f64| {
+        let values: Vec<f64> = (0..40).map(value).collect();
+        Column::new(name.into(), values)
+    };
+    let columns = vec![
+        column("step", |_| 1.0),
+        column("segment", |i| f64::from(i / 20)),
+        column("time_s", |i| f64::from(i % 20)),
+        column("voltage_v", |i| 1.0 + 0.01 * f64::from(i)),
+        column("discharge_current_a_m2", |i| 1.0 - 2.0 * f64::from(i / 20)),
+    ];
+    let mut bytes = Vec::new();
+    let mut frame = DataFrame::new_infer_height(columns).unwrap();
+    ParquetWriter::new(&mut bytes).finish(&mut frame).unwrap();
+    bytes
+}
+
+#[test]
+fn no_damage_makes_the_reader_of_simulated_files_panic() {
+    let seed = trajectory();
+    let whole = parse_measured(Path::new("whole"), seed.clone(), &Hints::default()).unwrap();
+    assert_eq!(whole.len(), 40);
+    assert_eq!(whole.instrument, "simulated by sulfit");
+    let strategy = prop::collection::vec(damage(), 1..6);
+    let run = runner().run(&strategy, |damages| {
+        assert_sound(damaged(seed.clone(), &damages), &Hints::default());
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn named_column() -> impl Strategy<Value = NamedColumn> {

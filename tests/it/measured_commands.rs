@@ -197,6 +197,32 @@ fn a_bad_file_leaves_nothing_behind() {
 }
 
 #[test]
+fn panics_of_libraries_are_told_in_our_words_only() {
+    for (file, says) in [
+        (
+            "parquet_file_metadata_thrift.parquet",
+            "cannot be read (it is damaged)",
+        ),
+        (
+            "parquet_column_chunk_metadata.parquet",
+            "cannot be read (it is damaged)",
+        ),
+        // This one panics on a thread of the library's own.
+        ("parquet_range.parquet", "cannot be read (it is damaged)"),
+        ("workbook_column_overflow.xlsx", "no measurement found"),
+    ] {
+        let output = sulfit(&["inspect", &format!("crashes/{file}")]);
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        let said = text(&output.stderr);
+        assert!(
+            said.starts_with("error: ") && said.contains(says),
+            "{file}: {said}"
+        );
+        assert_eq!(said.trim_end().lines().count(), 1, "{file}: {said}");
+    }
+}
+
+#[test]
 fn problems_end_with_one() {
     let output = sulfit(&["inspect", "bad/time_goes_back.csv"]);
     assert_eq!(output.status.code(), Some(1));
@@ -256,7 +282,9 @@ fn analyses_tell_their_doubts() {
     for (file, says) in [
         ("neware_flat.csv", "dQ/dV of the first discharge"),
         ("biologic_cv_decimal_comma.mpt", "ramp 1"),
-        ("gamry_eis.DTA", "Randles circuit"),
+        ("gamry_eis.DTA", "circuit R0-(R1|CPE1)-(R2|CPE2)"),
+        ("gamry_eis.DTA", "ohm, 95 %: "),
+        ("gamry_eis.DTA", "residuals"),
         ("gamry_eis.DTA", "Warburg coefficient"),
     ] {
         let output = sulfit(&["analyze", file]);
@@ -273,4 +301,55 @@ fn analyses_tell_their_doubts() {
     }
     let wrong = sulfit(&["analyze", "gamry_eis.DTA", "--temperature-degc=-300"]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn simulated_files_are_analysed_step_by_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let experiment = project("experiments/star_lcnc.toml");
+    let arguments = [
+        "simulate",
+        experiment.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    assert_eq!(sulfit(&arguments).status.code(), Some(0));
+    for (file, says) in [
+        (
+            "trajectory-dead_mgs-STAR_LCNC_S-repeated_voltammetry.parquet",
+            &[
+                "step 2: simulated by sulfit (variant dead_mgs, cell STAR@LCNC-S, protocol repeated_voltammetry), voltammetry",
+                "couple of ramps",
+            ][..],
+        ),
+        (
+            "trajectory-dead_mgs-CNT_S-first_cycle.parquet",
+            &[
+                "protocol first_cycle), cycling",
+                "1 cycle",
+                "mAh g^-1",
+                "dQ/dV of the first discharge",
+            ],
+        ),
+        (
+            "spectra-dead_mgs-CNT_S-fresh_impedance.parquet",
+            &[
+                "protocol fresh_impedance), impedance",
+                "Kramers-Kronig: consistent",
+            ],
+        ),
+    ] {
+        let output = sulfit(&["analyze", out.join(file).to_str().unwrap()]);
+        let told = text(&output.stdout);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{file}: {told}{}",
+            text(&output.stderr)
+        );
+        for words in says {
+            assert!(told.contains(words), "{file}: '{words}' in {told}");
+        }
+    }
 }

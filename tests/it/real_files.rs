@@ -6,6 +6,10 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use sulfit::analysis::circuit::Choice;
+use sulfit::analysis::circuit::fit_circuit;
+use sulfit::analysis::gate::Rules;
+use sulfit::analysis::gate::gate;
 use sulfit::analysis::overview::Given;
 use sulfit::analysis::overview::Voltammogram;
 use sulfit::analysis::overview::of_series;
@@ -413,6 +417,104 @@ fn a_moved_reference_electrode_is_found_and_told() {
         shift.quantity
     );
     assert!(reference.warnings[0].contains("reference electrode moved"));
+}
+
+/// File, circuit, root mean square of the residuals over |Z|, whether they have structure, parameters with how far off
+/// they may be.
+type Fitted = (
+    &'static str,
+    &'static str,
+    f64,
+    bool,
+    &'static [(&'static str, f64, f64)],
+);
+
+/// Two dummy circuits of a resistor in series with another one beside a capacitor, each measured twice, and a lithium
+/// ion cell. Both measurements of a dummy must agree.
+const FITTED: [Fitted; 5] = [
+    (
+        "Circuit1_EIS_1.z",
+        "L-R0-(R1|CPE)",
+        2.0e-4,
+        false,
+        &[
+            ("R0", 29.10, 0.02),
+            ("R1", 46.71, 0.02),
+            ("n", 0.9975, 5e-4),
+        ],
+    ),
+    (
+        "Circuit1_EIS_2.z",
+        "L-R0-((R1-W)|CPE)",
+        1.2e-4,
+        true,
+        &[
+            ("R0", 29.10, 0.02),
+            ("R1", 46.71, 0.02),
+            ("n", 0.9975, 5e-4),
+        ],
+    ),
+    (
+        "Circuit2_EIS_1.z",
+        "L-R0-(R1|CPE)",
+        1.91e-3,
+        false,
+        &[("R0", 148.65, 0.2), ("R1", 504.4, 0.4), ("n", 0.994, 1e-3)],
+    ),
+    (
+        "Circuit2_EIS_2.z",
+        "L-R0-(R1|CPE)",
+        1.97e-3,
+        true,
+        &[("R0", 148.65, 0.2), ("R1", 504.4, 0.4), ("n", 0.994, 1e-3)],
+    ),
+    (
+        "exampleData.csv",
+        "L-R0-(R1|CPE1)-((R2-W)|CPE2)",
+        6.6e-3,
+        true,
+        &[("R0", 0.01434, 2e-4), ("sigma", 2.76e-3, 2e-5)],
+    ),
+];
+
+#[test]
+fn circuits_are_fitted_to_real_spectra() {
+    let Some(folder) = folder() else { return };
+    for (name, circuit, rms, has_structure, parameters) in FITTED {
+        let column = |quantity: &str, number: usize, unit: &str| NamedColumn {
+            quantity: quantity.to_owned(),
+            place: ColumnPlace::Number(number),
+            unit: unit.to_owned(),
+        };
+        let mut hints = Hints::default();
+        if name == "exampleData.csv" {
+            hints.columns = vec![
+                column("frequency", 1, "Hz"),
+                column("real", 2, "ohm"),
+                column("imaginary", 3, "ohm"),
+            ];
+        }
+        let path = folder.join("impedance.py").join(name);
+        let spectrum = &read_measured(&path, &hints).unwrap().spectra()[0];
+        let passed = gate(spectrum, &Rules::default()).pass(spectrum);
+        let fit = fit_circuit(&passed, Choice::default()).unwrap();
+        assert_eq!(fit.circuit.to_string(), circuit, "{name}");
+        assert!((fit.rms / rms - 1.0).abs() < 0.05, "{name}: {}", fit.rms);
+        assert_eq!(fit.has_structure(), has_structure, "{name}: {:?}", fit.runs);
+        let told = fit.warnings.iter().map(ToString::to_string);
+        assert_eq!(
+            told.into_iter().any(|w| w.contains("have structure")),
+            has_structure
+        );
+        for parameter in &fit.parameters {
+            let (low, high) = parameter.interval.unwrap();
+            assert!(low < parameter.value && parameter.value < high, "{name}");
+        }
+        for (parameter, value, off) in parameters {
+            let found = fit.parameter(parameter).unwrap().value;
+            assert!((found - value).abs() < *off, "{name}: {parameter} {found}");
+        }
+    }
 }
 
 #[test]

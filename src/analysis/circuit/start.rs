@@ -13,6 +13,10 @@ const POINTS_MIN: usize = 8;
 const EXPONENTS: [f64; 2] = [0.9, 0.65];
 /// Smallest exponent (1): lines of 45° belong to the Warburg element; 0.3 leaves room for arcs that overlap.
 const EXPONENT_MIN: f64 = 0.3;
+/// Places in the range at which a second arc is tried beside a fitted first one.
+const SECOND_PLACES: u8 = 5;
+/// Its resistance over that of the first one (1).
+const SECOND_SHARE: f64 = 0.3;
 /// Most arcs that starts try.
 const ARCS_MAX: usize = 3;
 /// Factor by which parameters may lie outside the range of the measured impedances and frequencies (1).
@@ -57,42 +61,92 @@ impl Features {
 
     /// Logarithms of the parameters to start from; solutions of smaller circuits are continued.
     pub(super) fn starts(&self, circuit: Circuit, known: &[(Circuit, &[f64])]) -> Vec<Vec<f64>> {
+        let is_part = |smaller: &Circuit| {
+            (!smaller.has_second_arc || circuit.has_second_arc)
+                && (!smaller.has_warburg || circuit.has_warburg)
+                && (!smaller.has_inductance || circuit.has_inductance)
+        };
+        let is_same_but_for_inductance = |known: &Circuit| {
+            let plain = Circuit {
+                has_inductance: false,
+                ..circuit
+            };
+            circuit.has_inductance && *known == plain
+        };
+        // What an inductance adds is felt at the highest frequencies only: nothing there needs another look at the arcs.
+        let is_settled = known.iter().any(|(c, _)| is_same_but_for_inductance(c));
         let mut starts: Vec<Vec<f64>> = Vec::new();
-        for (smaller, x) in known {
-            let is_larger = smaller.has_warburg && !circuit.has_warburg
-                || smaller.has_inductance && !circuit.has_inductance;
-            if !is_larger {
-                let warburg = x.get(4).copied().filter(|_| smaller.has_warburg);
-                starts.push(self.complete(circuit, x[..4].to_vec(), warburg));
+        for (smaller, x) in known.iter().filter(|(smaller, _)| is_part(smaller)) {
+            let warburg = smaller.has_warburg.then(|| x[smaller.warburg()]);
+            let arcs = x[..smaller.warburg()].to_vec();
+            if smaller.has_second_arc == circuit.has_second_arc {
+                starts.push(self.complete(circuit, arcs, warburg));
+            } else if !is_settled && smaller.has_warburg == circuit.has_warburg {
+                let twofold = self.with_another(&arcs).into_iter();
+                starts.extend(twofold.map(|arcs| self.complete(circuit, arcs, warburg)));
             }
         }
-        // What an inductance adds is felt at the highest frequencies only: nothing there needs another look at the arcs.
-        if !(circuit.has_inductance
-            && known
-                .iter()
-                .any(|(c, _)| c.has_warburg == circuit.has_warburg))
-        {
-            for (omega, height) in &self.tops {
-                for n in EXPONENTS {
-                    let r1 = 2.0 * height / (n * FRAC_PI_4).tan();
-                    let q = 1.0 / (r1 * omega.powf(n));
-                    let arc = [self.intercept, r1, q, n].map(f64::ln).to_vec();
-                    starts.push(self.complete(circuit, arc, None));
+        if !is_settled && (starts.is_empty() || !circuit.has_second_arc) {
+            starts.extend(self.read_off(circuit));
+        }
+        starts
+    }
+
+    /// Starts with the arcs that the spectrum shows: each by itself, or each two of them.
+    fn read_off(&self, circuit: Circuit) -> Vec<Vec<f64>> {
+        let arc = |(omega, height): (f64, f64), n: f64| {
+            let r = 2.0 * height / (n * FRAC_PI_4).tan();
+            [r, 1.0 / (r * omega.powf(n)), n].map(f64::ln)
+        };
+        let mut starts = Vec::new();
+        for n in EXPONENTS {
+            for (place, top) in self.tops.iter().enumerate() {
+                let first = [&[self.intercept.ln()][..], &arc(*top, n)].concat();
+                if !circuit.has_second_arc {
+                    starts.push(self.complete(circuit, first, None));
+                    continue;
+                }
+                // The fast arc first, as the slow one holds the Warburg element.
+                for other in self.tops.iter().enumerate().filter(|(i, _)| *i != place) {
+                    if other.1.0 < top.0 {
+                        let both = [&first[..], &arc(*other.1, n)].concat();
+                        starts.push(self.complete(circuit, both, None));
+                    }
                 }
             }
         }
         starts
     }
 
-    /// Adds what the circuit has beyond its arc.
-    fn complete(&self, circuit: Circuit, mut arc: Vec<f64>, warburg: Option<f64>) -> Vec<f64> {
+    /// R0 and one arc with another arc beside it, at places all over the range; the fast one first.
+    fn with_another(&self, one: &[f64]) -> Vec<Vec<f64>> {
+        let (slowest, fastest) = (self.omega.0.ln(), self.omega.1.ln());
+        let n = EXPONENTS[0];
+        let ln_r = one[1] + SECOND_SHARE.ln();
+        // (R Q)^(−1/n) is the angular frequency of the apex.
+        let own = -(one[1] + one[2]) / one[3].exp();
+        let places = (1..=SECOND_PLACES).map(|i| {
+            let ln_omega =
+                slowest + (fastest - slowest) * f64::from(i) / f64::from(SECOND_PLACES + 1);
+            let other = [ln_r, -ln_r - n * ln_omega, n.ln()];
+            if ln_omega > own {
+                [&one[..1], &other, &one[1..]].concat()
+            } else {
+                [one, &other].concat()
+            }
+        });
+        places.collect()
+    }
+
+    /// Adds what the circuit has beyond its arcs.
+    fn complete(&self, circuit: Circuit, mut arcs: Vec<f64>, warburg: Option<f64>) -> Vec<f64> {
         if circuit.has_warburg {
-            arc.push(warburg.unwrap_or(self.warburg.ln()));
+            arcs.push(warburg.unwrap_or(self.warburg.ln()));
         }
         if circuit.has_inductance {
-            arc.push(self.inductance.ln());
+            arcs.push(self.inductance.ln());
         }
-        arc
+        arcs
     }
 
     /// Lower and upper bounds of the logarithms of the parameters.
@@ -101,12 +155,14 @@ impl Features {
         let (slowest, fastest) = self.omega;
         let small = slowest.min(1.0) / RANGE;
         let large = fastest.max(1.0) * RANGE;
-        let mut bounds = vec![
-            (least, most),
-            (least, most),
-            (1.0 / (most * large), 1.0 / (least * small)),
-            (EXPONENT_MIN, 1.0),
-        ];
+        let mut bounds = vec![(least, most)];
+        for _ in circuit.arcs() {
+            bounds.extend([
+                (least, most),
+                (1.0 / (most * large), 1.0 / (least * small)),
+                (EXPONENT_MIN, 1.0),
+            ]);
+        }
         if circuit.has_warburg {
             bounds.push((least * slowest.sqrt(), most * fastest.sqrt()));
         }

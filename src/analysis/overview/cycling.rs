@@ -2,7 +2,7 @@
 
 use super::Given;
 use super::Section;
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::cycling::Cycle;
 use crate::analysis::cycling::HalfCycle;
 use crate::analysis::cycling::HalfCycleKind;
@@ -51,7 +51,7 @@ pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
     let mut section = Section::new(counted(cycles.len()));
     for cycle in cycles.iter().take(BRIEF) {
         let n = cycle.number;
-        let of = |charge: Option<Quantity>| charge.map(|charge| capacity(charge, sulfur_kg));
+        let of = |charge: Option<Estimate>| charge.map(|charge| capacity(charge, sulfur_kg));
         section.maybe(format!("cycle {n}: discharge"), of(cycle.discharge));
         section.maybe(format!("cycle {n}: charge"), of(cycle.charge));
         section.maybe(format!("cycle {n}: coulombic efficiency"), cycle.efficiency);
@@ -69,7 +69,7 @@ pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
     let balance = if is_even { 0.0 } else { charged - discharged };
     section.row(
         "charge in less charge out",
-        capacity(Quantity::new(balance, None, "C"), sulfur_kg),
+        capacity(Estimate::new(balance, None, "C"), sulfur_kg),
     );
     // Without the mass of sulfur a rate can only count by what the record itself holds.
     let largest = halves
@@ -89,11 +89,11 @@ pub(super) fn brief(record: &Record, sulfur_kg: Option<f64>) -> Section {
     if high > 0.0 {
         section.row(
             format!("lowest C-rate, {what}"),
-            Quantity::new(low, None, "1"),
+            Estimate::new(low, None, "1"),
         );
         section.row(
             format!("highest C-rate, {what}"),
-            Quantity::new(high, None, "1"),
+            Estimate::new(high, None, "1"),
         );
     }
     section
@@ -105,19 +105,19 @@ fn counted(n_cycles: usize) -> String {
 }
 
 /// A charge (C) as the capacity that users know: mAh, or mAh per gram of sulfur.
-pub(super) fn capacity(charge: Quantity, sulfur_kg: Option<f64>) -> Quantity {
+pub(super) fn capacity(charge: Estimate, sulfur_kg: Option<f64>) -> Estimate {
     let (factor, unit) = match sulfur_kg {
         Some(mass) => (1.0 / (3600.0 * mass), "mAh g^-1"),
         None => (1.0 / 3.6, "mAh"),
     };
-    Quantity::new(charge.value * factor, charge.sd.map(|sd| sd * factor), unit)
+    Estimate::new(charge.value * factor, charge.sd.map(|sd| sd * factor), unit)
 }
 
 fn capacities(cycles: &[Cycle], given: &Given) -> Section {
     let mut section = Section::new(counted(cycles.len()));
     for cycle in cycles.iter().take(CYCLES_TOLD) {
         let n = cycle.number;
-        let of = |charge: Option<Quantity>| charge.map(|charge| capacity(charge, given.sulfur_kg));
+        let of = |charge: Option<Estimate>| charge.map(|charge| capacity(charge, given.sulfur_kg));
         section.maybe(format!("cycle {n}: discharge"), of(cycle.discharge));
         section.maybe(format!("cycle {n}: charge"), of(cycle.charge));
         section.maybe(format!("cycle {n}: coulombic efficiency"), cycle.efficiency);
@@ -159,8 +159,8 @@ fn activated(record: &Record, halves: &[HalfCycle]) -> Option<Section> {
     match activation(record, first, ACTIVATION_WINDOW) {
         Ok(found) => {
             let mut section = Section::new(title);
-            section.row("highest voltage", Quantity::new(found.peak_v, None, "V"));
-            section.row("plateau", Quantity::new(found.plateau_v, None, "V"));
+            section.row("highest voltage", Estimate::new(found.peak_v, None, "V"));
+            section.row("plateau", Estimate::new(found.plateau_v, None, "V"));
             section.row("overpotential", found.overpotential);
             section.warnings = found.warnings;
             Some(section)
@@ -185,7 +185,7 @@ fn increments(record: &Record, halves: &[HalfCycle]) -> Vec<Section> {
                     for (index, peak) in found.peaks.iter().enumerate() {
                         section.row(format!("peak {}: voltage", index + 1), peak.voltage);
                         let height = peak.height;
-                        let mah = Quantity::new(
+                        let mah = Estimate::new(
                             height.value / 3.6,
                             height.sd.map(|sd| sd / 3.6),
                             "mAh V^-1",

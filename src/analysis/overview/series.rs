@@ -3,7 +3,7 @@
 use super::Given;
 use super::Section;
 use crate::analysis::AnalysisError;
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::nicholson::Couple;
 use crate::analysis::nicholson::RateSeparation;
 use crate::analysis::nicholson::nicholson;
@@ -88,7 +88,7 @@ pub fn of_series(series: &[Voltammogram], given: &Given) -> Vec<Section> {
                 section.row("slope of current over root of rate", found.slope);
                 section.row("intercept", found.intercept);
                 section.row("exponent of the rate", found.exponent);
-                section.row("R2", Quantity::new(found.r_squared, None, "1"));
+                section.row("R2", Estimate::new(found.r_squared, None, "1"));
                 section.maybe("shift of the peak per decade", found.peak_shift);
                 section.maybe("diffusion coefficient", found.diffusion);
                 diffusion = diffusion.or(found.diffusion);
@@ -112,7 +112,7 @@ pub fn of_series(series: &[Voltammogram], given: &Given) -> Vec<Section> {
 
 fn kinetics(
     couples: &[(&str, f64, Separation)],
-    diffusion: Option<Quantity>,
+    diffusion: Option<Estimate>,
     given: &Given,
 ) -> Section {
     let title = format!("rate constant (Nicholson) of {} couples", couples.len());

@@ -2,7 +2,7 @@
 
 use super::Given;
 use super::Section;
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::steps::Polarisation;
 use crate::analysis::steps::bruce_vincent;
 use crate::analysis::steps::cottrell;
@@ -33,7 +33,7 @@ fn decay(record: &Record, given: &Given) -> Section {
             section.row("slope", found.slope);
             section.row("intercept", found.intercept);
             section.row("exponent of time", found.exponent);
-            section.row("R2", Quantity::new(found.r_squared, None, "1"));
+            section.row("R2", Estimate::new(found.r_squared, None, "1"));
             section.maybe("diffusion coefficient", found.diffusion);
             section.warnings = found.warnings;
             section
@@ -54,7 +54,7 @@ fn transference(record: &Record, given: &Given) -> Section {
         Ok(currents) => currents,
         Err(error) => return Section::failed(title, &error),
     };
-    let exact = |value: f64, unit: &'static str| Quantity::new(value, None, unit);
+    let exact = |value: f64, unit: &'static str| Estimate::new(value, None, unit);
     let measured = Polarisation {
         voltage: exact(voltage, "V"),
         initial: currents.initial,

@@ -2,7 +2,7 @@
 
 use super::Given;
 use super::Section;
-use crate::analysis::Quantity;
+use crate::analysis::Estimate;
 use crate::analysis::ramps::Direction;
 use crate::analysis::tafel::Branch;
 use crate::analysis::tafel::TafelSettings;
@@ -78,7 +78,7 @@ fn add_peak(section: &mut Section, number: usize, peak: &Peak) {
         PeakKind::Cathodic => "cathodic",
         PeakKind::Anodic => "anodic",
     };
-    let outside = |current: Quantity| Quantity::new(-current.value, current.sd, current.unit);
+    let outside = |current: Estimate| Estimate::new(-current.value, current.sd, current.unit);
     let name = |what: &str| format!("{kind} peak {number}: {what}");
     section.row(name("potential"), peak.potential);
     section.row(name("current as read"), outside(peak.current_read));
@@ -117,7 +117,7 @@ fn slope(record: &Record, index: usize, found: &RampPeaks, given: &Given) -> Sec
             section.maybe("exchange current", found.exchange_current);
             section.row(
                 "decades of current",
-                Quantity::new(found.decades, None, "1"),
+                Estimate::new(found.decades, None, "1"),
             );
             section.warnings = found.warnings;
             section

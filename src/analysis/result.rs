@@ -4,24 +4,37 @@ use thiserror::Error;
 
 use crate::record::Record;
 
-/// A result: value, standard uncertainty and unit.
+/// A result: value, unit and how well it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quantity {
+pub struct Estimate {
     /// The value, in `unit`.
     pub value: f64,
     /// Standard uncertainty, in `unit`, not negative; `None` where the data do not tell it.
     pub sd: Option<f64>,
+    /// Interval of 95 % confidence, in `unit`, where it is not symmetrical or wider than two `sd`.
+    pub interval: Option<(f64, f64)>,
     /// The unit as in files, `1` for a ratio.
     pub unit: &'static str,
 }
 
-impl Quantity {
+impl Estimate {
     /// A value in `unit` with a standard uncertainty, which is dropped unless it is finite and not negative.
     pub fn new(value: f64, sd: Option<f64>, unit: &'static str) -> Self {
         Self {
             value,
             sd: sd.filter(|sd| sd.is_finite() && *sd >= 0.0),
+            interval: None,
             unit,
+        }
+    }
+
+    /// The same with an interval of 95 % confidence, in its unit, which is dropped unless both ends are finite.
+    #[must_use]
+    pub fn within(self, interval: Option<(f64, f64)>) -> Self {
+        let is_known = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite();
+        Self {
+            interval: interval.filter(is_known),
+            ..self
         }
     }
 
@@ -175,8 +188,8 @@ mod tests {
 
     #[test]
     fn unknown_uncertainty_never_differs() {
-        assert!(!Quantity::new(1.0, None, "1").differs_from(0.0, 2.0));
-        assert!(Quantity::new(1.0, Some(0.4), "1").differs_from(0.0, 2.0));
-        assert_eq!(Quantity::new(1.0, Some(f64::NAN), "1").sd, None);
+        assert!(!Estimate::new(1.0, None, "1").differs_from(0.0, 2.0));
+        assert!(Estimate::new(1.0, Some(0.4), "1").differs_from(0.0, 2.0));
+        assert_eq!(Estimate::new(1.0, Some(f64::NAN), "1").sd, None);
     }
 }
