@@ -6,46 +6,62 @@ const BINS_PER_POINT: usize = 10;
 /// At most `n` points of a curve whose `x` rises, evenly spread along its length in the plane in which both axes have
 /// the same extent: steep parts, knees and peaks get as many points as they are long.
 ///
-/// Records with more than ten times as many points are averaged in as many bins of equal width first, so that noise
-/// does not pass for length; a kept point is the average of its bins. All points of a shorter curve than `n` are kept.
+/// The length is that of averages over ten times as many bins of equal width, so that noise does not pass for length;
+/// what is kept are points as they were measured, those nearest to the even spread, each once. All points of a shorter
+/// curve than `n` are kept.
 pub fn thin(x: &[f64], y: &[f64], n: usize) -> Vec<(f64, f64)> {
     if x.len() <= n || n < 2 {
         return x.iter().copied().zip(y.iter().copied()).collect();
     }
     let smooth = binned(x, y, n * BINS_PER_POINT);
-    let extent = |values: &dyn Fn(&(f64, f64)) -> f64| {
-        let (low, high) = smooth
-            .iter()
-            .map(values)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-                (low.min(v), high.max(v))
-            });
-        (high - low).max(f64::MIN_POSITIVE)
-    };
-    let (width, height) = (extent(&|p| p.0), extent(&|p| p.1));
+    if smooth.len() < 2 {
+        return smooth;
+    }
+    let (width, height) = (
+        extent(smooth.iter().map(|p| p.0)),
+        extent(smooth.iter().map(|p| p.1)),
+    );
+    let distance = |a: (f64, f64), b: (f64, f64)| ((a.0 - b.0) / width).hypot((a.1 - b.1) / height);
     let mut lengths = vec![0.0];
     for pair in smooth.windows(2) {
-        let step = ((pair[1].0 - pair[0].0) / width).hypot((pair[1].1 - pair[0].1) / height);
-        lengths.push(lengths[lengths.len() - 1] + step);
+        lengths.push(lengths[lengths.len() - 1] + distance(pair[0], pair[1]));
     }
     let total = lengths[lengths.len() - 1];
-    let kept = (0..n).map(|i| {
-        let at = total * (i as f64 + 0.5) / n as f64;
-        let after = lengths.partition_point(|length| *length < at);
-        let (before, after) = (after.max(1) - 1, after.clamp(1, smooth.len() - 1));
-        let span = lengths[after] - lengths[before];
-        let share = if span > 0.0 {
-            (at - lengths[before]) / span
-        } else {
-            0.0
-        };
-        let between = |a: f64, b: f64| a + share * (b - a);
-        (
-            between(smooth[before].0, smooth[after].0),
-            between(smooth[before].1, smooth[after].1),
-        )
-    });
-    kept.collect()
+    let mut kept: Vec<usize> = (0..n)
+        .filter_map(|i| {
+            let at = total * (i as f64 + 0.5) / n as f64;
+            let aim = on_line(&smooth, &lengths, at);
+            let off = |i: &usize| distance((x[*i], y[*i]), aim);
+            (0..x.len()).min_by(|a, b| off(a).total_cmp(&off(b)))
+        })
+        .collect();
+    kept.sort_unstable();
+    kept.dedup();
+    kept.into_iter().map(|i| (x[i], y[i])).collect()
+}
+
+/// Largest minus smallest value, positive.
+fn extent(values: impl Iterator<Item = f64>) -> f64 {
+    let start = (f64::INFINITY, f64::NEG_INFINITY);
+    let (low, high) = values.fold(start, |(low, high), v| (low.min(v), high.max(v)));
+    (high - low).max(f64::MIN_POSITIVE)
+}
+
+/// The point of a line at a length of it.
+fn on_line(points: &[(f64, f64)], lengths: &[f64], at: f64) -> (f64, f64) {
+    let after = lengths.partition_point(|length| *length < at);
+    let after = after.clamp(1, points.len() - 1);
+    let (from, to) = (points[after - 1], points[after]);
+    let span = lengths[after] - lengths[after - 1];
+    let share = if span > 0.0 {
+        (at - lengths[after - 1]) / span
+    } else {
+        0.0
+    };
+    (
+        from.0 + share * (to.0 - from.0),
+        from.1 + share * (to.1 - from.1),
+    )
 }
 
 /// Averages over bins of equal width; bins without a point are left out.
@@ -90,7 +106,7 @@ mod tests {
             let x: Vec<f64> = (0..2000).map(|i| f64::from(i) / 1999.0).collect();
             let y: Vec<f64> = x.iter().map(|x| curve(*x) + 1e-3 * noise()).collect();
             let (kept_x, kept_y): (Vec<f64>, Vec<f64>) = thin(&x, &y, 40).into_iter().unzip();
-            prop_assert_eq!(kept_x.len(), 40);
+            prop_assert!(kept_x.len() > 30 && kept_x.len() <= 40);
             for x in &x[50..1950] {
                 let drawn = linear(&kept_x, &kept_y, *x).unwrap();
                 prop_assert!((drawn - curve(*x)).abs() < 0.06, "{} at {}", drawn - curve(*x), x);
@@ -102,7 +118,7 @@ mod tests {
             let x: Vec<f64> = (0..n).map(|i| i as f64).collect();
             let y = vec![level; n];
             let kept = thin(&x, &y, 20);
-            prop_assert_eq!(kept.len(), n.min(20));
+            prop_assert!(kept.len() <= n.min(20) && kept.len() >= n.min(20) / 2);
             for (x, y) in &kept {
                 prop_assert!(x.is_finite() && (y - level).abs() < 1e-12);
             }

@@ -14,6 +14,7 @@ use super::evidence::Evidence;
 use super::knowledge::Knowledge;
 use super::measurement::Measurements;
 use super::noise::settled_on_fine_mesh;
+use super::noise::tempered;
 use super::noise::with_estimated_noise;
 use super::objective::Curves;
 use super::outcome::AlternativeCost;
@@ -199,14 +200,15 @@ fn warn_of_idle(task: &Task<'_>) {
 
 fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
     warn_of_idle(task);
-    let searched = search(task);
+    let (task, factors) = tempered(task);
+    let searched = search(&task);
     let centre = || vec![task.belief.centre().to_vec()];
     let optima = if searched.optima.is_empty() {
         centre()
     } else {
         searched.optima
     };
-    let (task, best, noise_factors) = with_estimated_noise(task, &optima[0]);
+    let (task, best, noise_factors) = with_estimated_noise(&task, &optima[0], factors);
     let alternatives = alternatives(&task, &best);
     let (solution, polished) = polish(&task, best, &optima[1..]);
     let (task, solution, noise_factors) = settled_on_fine_mesh(&task, solution, noise_factors);

@@ -2,6 +2,7 @@
 
 use super::archive::fingerprint;
 use super::measurement::Measurements;
+use super::study::MeasuredCurve;
 use super::study::Study;
 use super::task::DAMPING_NEAR;
 use super::task::Task;
@@ -9,6 +10,8 @@ use crate::numerics::least_squares::Solution;
 
 /// Rounds of fitting and judging the scatter.
 const ROUNDS_MAX: usize = 8;
+/// Factor on the stated noise of curves while the neighbourhood of the optimum is searched.
+const TEMPERATURE: f64 = 10.0;
 /// Rounds on the fine mesh.
 const FINE_ROUNDS_MAX: usize = 3;
 /// Relative change of a factor that counts as none.
@@ -61,6 +64,28 @@ pub fn effective_share(correlation: f64) -> f64 {
     (1.0 - correlation) / (1.0 + correlation)
 }
 
+/// The task for the search: curves count as if their noise were ten times the stated one. Far from the optimum their
+/// knees lie elsewhere, and believed as stated they would hold every descent fast where two knees meet by chance.
+pub(super) fn tempered<'s>(task: &Task<'s>) -> (Task<'s>, Vec<f64>) {
+    let factors: Vec<f64> = task
+        .study
+        .noise_groups
+        .iter()
+        .map(|group| {
+            let is_curve = |curve: &MeasuredCurve| {
+                let mut members = curve.members.iter();
+                members.any(|row| group.members.contains(row))
+            };
+            if task.study.curves.iter().any(is_curve) {
+                TEMPERATURE
+            } else {
+                1.0
+            }
+        })
+        .collect();
+    (with_factors(task, &factors), factors)
+}
+
 /// The task with estimated noise levels, its optimum on the coarse mesh, and the factor of each group.
 ///
 /// Restricted maximum likelihood, fitted and judged in turn: the factor of a group is the root of the sum of its squared
@@ -69,12 +94,12 @@ pub fn effective_share(correlation: f64) -> f64 {
 pub(super) fn with_estimated_noise<'s>(
     task: &Task<'s>,
     start: &[f64],
+    factors: Vec<f64>,
 ) -> (Task<'s>, Vec<f64>, Vec<f64>) {
-    let groups = &task.study.noise_groups;
     let mut task = task.clone();
     let mut x = start.to_vec();
-    let mut factors = vec![1.0; groups.len()];
-    if groups.is_empty() {
+    let mut factors = factors;
+    if factors.is_empty() {
         return (task, x, factors);
     }
     for round in 1..=ROUNDS_MAX {

@@ -30,6 +30,7 @@ use super::belief::Belief;
 use super::counters::Counters;
 use super::fit::new_task;
 use super::knowledge::Knowledge;
+use super::noise::tempered;
 use super::noise::with_estimated_noise;
 use super::objective::Objective;
 use super::profile::NORMAL_95;
@@ -138,8 +139,9 @@ pub fn recover(
 ) -> Option<Recovery> {
     let counters = Counters::default();
     let task = new_task(study, plan.variant, &counters, (monitor, archive));
+    let (task, factors) = tempered(&task);
     let searched = search(&task);
-    let (task, best, _) = with_estimated_noise(&task, searched.optima.first()?);
+    let (task, best, _) = with_estimated_noise(&task, searched.optima.first()?, factors);
     let start = (&best[..], "coarse mesh");
     let options = Options {
         promise_tolerance: SETTLED_PROMISE,
