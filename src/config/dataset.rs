@@ -58,9 +58,9 @@ pub struct Fact {
 /// A data set of facts.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The table's file, for messages.
+    /// The file for messages: the table's, or the data set's if it has no table.
     pub path: PathBuf,
-    /// The rows.
+    /// The rows; none if there is no table.
     pub rows: Vec<Fact>,
     /// Highest voltage that the electrolyte stands (V), if it is known.
     pub upper_limit_v: Option<f64>,
@@ -109,14 +109,18 @@ enum RawKind {
     Synthetic,
 }
 
-/// Reads a data set.
+/// Reads the facts of a data set. One of records alone has none.
 ///
 /// # Errors
 /// [`ConfigError`] with the file and the line, row or key at fault.
 pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
     let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
     let Some(facts) = &raw.facts else {
-        return Err(Place::new(path).value("facts", "nothing", "the name of the table of facts"));
+        return Ok(Facts {
+            path: path.to_owned(),
+            rows: Vec::new(),
+            upper_limit_v: raw.upper_limit_v,
+        });
     };
     let table = path.parent().unwrap_or(Path::new(".")).join(facts);
     // Checked here, because polars would name no path in its own message.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::import::ImportError;
 use crate::mechanism::MechanismError;
 
 /// A file that cannot be used. Every message names the place, what is there and what to do.
@@ -49,6 +50,9 @@ pub enum ConfigError {
         /// What is wrong.
         source: MechanismError,
     },
+    /// A measured record cannot be read.
+    #[error(transparent)]
+    Record(#[from] ImportError),
 }
 
 /// Where in which file a value stands.

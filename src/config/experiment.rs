@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::dataset::FactRole;
 use super::dataset::Facts;
 use super::dataset::read_facts;
+use super::dataset::read_record_files;
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
@@ -17,6 +18,7 @@ use super::experiment_file::RawResolution;
 use super::experiment_file::RawSearch;
 use super::experiment_file::RawSide;
 use super::model::read_mechanism;
+use super::replay::Records;
 use crate::estimate::Alternative;
 use crate::estimate::FitSettings;
 use crate::estimate::Noise;
@@ -45,12 +47,15 @@ pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
     let raw: RawExperiment = parse_toml(path, &read_text(path)?)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mechanism = Arc::new(read_mechanism(&folder.join(&raw.mechanism))?);
-    let facts = read_facts(&folder.join(&raw.dataset))?;
+    let dataset = folder.join(&raw.dataset);
+    let facts = read_facts(&dataset)?;
+    let records = Records::new(&dataset, read_record_files(&dataset)?);
     let builder = Builder {
         place: Place::new(path),
         raw: &raw,
         mechanism: &mechanism,
         facts: &facts,
+        records: &records,
     };
     builder.study()
 }
@@ -62,6 +67,7 @@ pub(super) struct Builder<'a> {
     pub(super) raw: &'a RawExperiment,
     pub(super) mechanism: &'a Arc<Mechanism>,
     pub(super) facts: &'a Facts,
+    pub(super) records: &'a Records<'a>,
 }
 
 impl Builder<'_> {
@@ -78,7 +84,10 @@ impl Builder<'_> {
         let protocols = raw
             .protocol
             .iter()
-            .map(|(name, p)| p.build(&self.place, name, self.mechanism, self.facts.upper_limit_v))
+            .map(|(name, p)| {
+                let dataset = (self.facts.upper_limit_v, self.records);
+                p.build(&self.place, name, self.mechanism, dataset)
+            })
             .collect::<Result<Vec<Protocol>, _>>()?;
         let observations = self.observations(&protocols, true)?;
         let extras = self.observations(&protocols, false)?;

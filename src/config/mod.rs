@@ -9,6 +9,7 @@ mod model;
 mod model_file;
 mod protocol;
 mod records;
+mod replay;
 mod variant;
 
 pub use dataset::Fact;

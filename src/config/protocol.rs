@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use super::error::ConfigError;
 use super::error::Place;
+use super::replay::RawReplay;
+use super::replay::Records;
 use crate::cell::Catholyte;
 use crate::cell::CatholytePotential;
 use crate::cell::Cell;
@@ -13,7 +15,9 @@ use crate::cell::Equilibrated;
 use crate::mechanism::Law;
 use crate::mechanism::Mechanism;
 use crate::protocol::Cycles;
+use crate::protocol::Imposed;
 use crate::protocol::Protocol;
+use crate::protocol::Replay;
 use crate::protocol::Start;
 use crate::protocol::Step;
 use crate::units::Unit;
@@ -81,6 +85,7 @@ enum RawStep {
     Sweep(RawSweep),
     Hold(RawHold),
     Impedance(RawImpedance),
+    Replay(RawReplay),
 }
 
 #[derive(Deserialize)]
@@ -146,12 +151,13 @@ impl RawProtocol {
         place: &Place<'_>,
         name: &str,
         mechanism: &Mechanism,
-        upper_limit_v: Option<f64>,
+        (upper_limit_v, records): (Option<f64>, &Records<'_>),
     ) -> Result<Protocol, ConfigError> {
         let key = format!("protocol.{name}");
         let checker = Checker {
             place,
             upper_limit_v,
+            records,
         };
         let start = match &self.start {
             RawStart::Fresh => Start::Fresh,
@@ -199,6 +205,7 @@ impl RawProtocol {
 struct Checker<'a> {
     place: &'a Place<'a>,
     upper_limit_v: Option<f64>,
+    records: &'a Records<'a>,
 }
 
 impl Checker<'_> {
@@ -247,29 +254,7 @@ impl Checker<'_> {
             RawStep::Cycle(raw) => Step::Cycle(self.cycle(&format!("{key}.cycle"), raw)?),
             RawStep::Discharge(raw) => self.half(&format!("{key}.discharge"), raw, 1.0)?,
             RawStep::Charge(raw) => self.half(&format!("{key}.charge"), raw, -1.0)?,
-            RawStep::Sweep(raw) => {
-                let key = format!("{key}.sweep");
-                if raw.vertices_v.is_empty() {
-                    return Err(self.place.value(
-                        format!("{key}.vertices_v"),
-                        "none",
-                        "at least one voltage",
-                    ));
-                }
-                let repeats = |pair: &&[f64]| (pair[0] - pair[1]).abs() < 1e-9;
-                if raw.vertices_v.windows(2).any(|pair| repeats(&pair)) {
-                    let found = "the same voltage twice in a row";
-                    let key = format!("{key}.vertices_v");
-                    return Err(self.place.value(key, found, "voltages that differ"));
-                }
-                let vertices = raw.vertices_v.iter();
-                Step::Sweep {
-                    vertices_v: vertices
-                        .map(|v| self.voltage(&key, "vertices_v", *v))
-                        .collect::<Result<_, _>>()?,
-                    rate_v_s: self.positive(&key, "rate_v_s", raw.rate_v_s)?,
-                }
-            }
+            RawStep::Sweep(raw) => self.sweep(&format!("{key}.sweep"), raw)?,
             RawStep::Hold(raw) => {
                 let key = format!("{key}.hold");
                 Step::Hold {
@@ -280,7 +265,41 @@ impl Checker<'_> {
             RawStep::Impedance(raw) => Step::Impedance {
                 frequencies_hz: self.frequencies(&format!("{key}.impedance"), raw)?,
             },
+            RawStep::Replay(raw) => Step::Replay(self.replay(&format!("{key}.replay"), raw)?),
         })
+    }
+
+    fn sweep(&self, key: &str, raw: &RawSweep) -> Result<Step, ConfigError> {
+        let vertices_key = format!("{key}.vertices_v");
+        if raw.vertices_v.is_empty() {
+            return Err(self
+                .place
+                .value(vertices_key, "none", "at least one voltage"));
+        }
+        let repeats = |pair: &[f64]| (pair[0] - pair[1]).abs() < 1e-9;
+        if raw.vertices_v.windows(2).any(repeats) {
+            let found = "the same voltage twice in a row";
+            return Err(self
+                .place
+                .value(vertices_key, found, "voltages that differ"));
+        }
+        let vertices = raw.vertices_v.iter();
+        Ok(Step::Sweep {
+            vertices_v: vertices
+                .map(|v| self.voltage(key, "vertices_v", *v))
+                .collect::<Result<_, _>>()?,
+            rate_v_s: self.positive(key, "rate_v_s", raw.rate_v_s)?,
+        })
+    }
+
+    fn replay(&self, key: &str, raw: &RawReplay) -> Result<Replay, ConfigError> {
+        let replay = raw.build(self.place, key, self.records)?;
+        if replay.imposed() == Imposed::Voltage {
+            let knots = replay.stretches().iter().flat_map(|s| s.signal.y());
+            let beyond = knots.map(|v| self.voltage(key, "record", *v));
+            beyond.collect::<Result<Vec<_>, _>>()?;
+        }
+        Ok(replay)
     }
 
     fn cycle(&self, key: &str, raw: &RawCycle) -> Result<Cycles, ConfigError> {

@@ -17,6 +17,8 @@ use crate::record::Technique;
 /// A measured file of a data set.
 #[derive(Clone, Debug)]
 pub struct RecordFile {
+    /// Its name, unique in its data set.
+    pub name: String,
     /// The file.
     pub path: PathBuf,
     /// What its importer must be told.
@@ -49,6 +51,7 @@ impl Mass {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecord {
+    name: Option<String>,
     file: PathBuf,
     technique: Option<String>,
     positive_current: Option<RawSign>,
@@ -91,11 +94,18 @@ pub(super) fn record_files(
     raw: Vec<RawRecord>,
 ) -> Result<Vec<RecordFile>, ConfigError> {
     let folder = place.path.parent().unwrap_or(Path::new("."));
-    let files = raw.into_iter().enumerate().map(|(index, raw)| {
+    let mut files: Vec<RecordFile> = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
         let key = format!("record {} ('{}')", index + 1, raw.file.display());
-        record_file(place, folder, &key, raw)
-    });
-    files.collect()
+        let file = record_file(place, folder, &key, raw)?;
+        if files.iter().any(|other| other.name == file.name) {
+            let found = format!("a second '{}'", file.name);
+            let expected = "a name of its own, like name = \"first_cell\"";
+            return Err(place.value(format!("{key}: name"), found, expected));
+        }
+        files.push(file);
+    }
+    Ok(files)
 }
 
 fn record_file(
@@ -137,7 +147,12 @@ fn record_file(
         Some(raw) => Some(mass(place, &format!("{key}: mass"), &raw)?),
         None => None,
     };
+    let stem = raw.file.file_stem().unwrap_or_default();
+    let name = raw
+        .name
+        .unwrap_or_else(|| stem.to_string_lossy().into_owned());
     Ok(RecordFile {
+        name,
         path: folder.join(raw.file),
         hints,
         mass,

@@ -272,7 +272,7 @@ impl Builder<'_> {
     fn check_protocols(&self, protocols: &[Protocol]) -> Result<(), ConfigError> {
         let limit = self.facts.upper_limit_v;
         for (name, raw) in &self.raw.protocol {
-            raw.build(&self.place, name, self.mechanism, limit)?;
+            raw.build(&self.place, name, self.mechanism, (limit, self.records))?;
         }
         for observed in &self.raw.observable {
             let key = format!("observable '{}' of '{}'", observed.id, observed.cell);
