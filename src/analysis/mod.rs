@@ -4,6 +4,7 @@
 //! Records have the signs of the model: positive current discharges, or reduces at a working electrode.
 
 mod baseline;
+pub mod battery_circuit;
 pub mod circuit;
 pub mod cycling;
 pub mod differentiable;

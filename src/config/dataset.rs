@@ -113,7 +113,7 @@ enum RawKind {
     Synthetic,
 }
 
-/// Reads a data set.
+/// Reads the facts of a data set. One of records alone has none.
 ///
 /// # Errors
 /// [`ConfigError`] with the file and the line, row or key at fault.

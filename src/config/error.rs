@@ -42,9 +42,6 @@ pub enum ConfigError {
         /// What would be right.
         expected: String,
     },
-    /// A measured file cannot be used.
-    #[error(transparent)]
-    Import(#[from] ImportError),
     /// The mechanism contradicts itself.
     #[error("{}: {source}", path.display())]
     Mechanism {
@@ -53,6 +50,9 @@ pub enum ConfigError {
         /// What is wrong.
         source: MechanismError,
     },
+    /// A measured record cannot be read.
+    #[error(transparent)]
+    Record(#[from] ImportError),
 }
 
 /// Where in which file a value stands.

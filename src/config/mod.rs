@@ -13,6 +13,7 @@ mod model_file;
 mod protocol;
 mod recorded;
 mod records;
+mod replay;
 mod store;
 mod variant;
 

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use super::error::ConfigError;
 use super::error::Place;
 use super::experiment::Builder;
+use super::replay::RawReplay;
+use super::store::RecordStore;
 use crate::cell::Catholyte;
 use crate::cell::CatholytePotential;
 use crate::cell::Cell;
@@ -14,8 +16,10 @@ use crate::cell::Equilibrated;
 use crate::mechanism::Law;
 use crate::mechanism::Mechanism;
 use crate::protocol::Cycles;
+use crate::protocol::Imposed;
 use crate::protocol::Protocol;
 use crate::protocol::Recorded;
+use crate::protocol::Replay;
 use crate::protocol::Start;
 use crate::protocol::Step;
 use crate::units::Unit;
@@ -84,6 +88,7 @@ enum RawStep {
     Hold(RawHold),
     Impedance(RawImpedance),
     AsRecorded(RawAsRecorded),
+    Replay(RawReplay),
 }
 
 /// The steps that a record of a cell shows.
@@ -179,6 +184,7 @@ impl RawProtocol {
         let checker = Checker {
             place,
             upper_limit_v: builder.facts.upper_limit_v,
+            store: builder.store,
         };
         let start = match &self.start {
             RawStart::Fresh => Start::Fresh,
@@ -202,30 +208,8 @@ impl RawProtocol {
             let found = "a start with catholyte or foils, or a loading, of a half cell";
             return Err(place.value(key, found, "start = \"fresh\" without a loading"));
         }
-        let mut steps = Vec::new();
-        for (i, raw) in self.step.iter().enumerate() {
-            let key = format!("{key}.step {i}");
-            let own = match raw {
-                RawStep::AsRecorded(raw) => builder.steps_of_record(&key, raw)?,
-                _ => vec![checker.step(&key, raw)?],
-            };
-            for step in own {
-                let needs_battery = matches!(
-                    step,
-                    Step::Cycle(_) | Step::Galvanostatic { .. } | Step::Condition
-                );
-                let is_battery =
-                    !is_half_cell && matches!(start, Start::Fresh | Start::Catholyte(_));
-                if needs_battery && !is_battery {
-                    return Err(place.value(
-                        key,
-                        "a step for a battery",
-                        "a protocol of a battery that starts fresh or with catholyte",
-                    ));
-                }
-                steps.push(step);
-            }
-        }
+        let is_battery = !is_half_cell && matches!(start, Start::Fresh | Start::Catholyte(_));
+        let steps = self.steps(builder, &key, (&checker, is_battery))?;
         Ok(Protocol {
             name: name.to_owned(),
             steps,
@@ -236,9 +220,44 @@ impl RawProtocol {
     }
 }
 
+impl RawProtocol {
+    /// The steps; one that is taken from a record may become several.
+    fn steps(
+        &self,
+        builder: &Builder<'_>,
+        key: &str,
+        (checker, is_battery): (&Checker<'_>, bool),
+    ) -> Result<Vec<Step>, ConfigError> {
+        let mut steps = Vec::new();
+        for (i, raw) in self.step.iter().enumerate() {
+            let key = format!("{key}.step {i}");
+            let own = match raw {
+                RawStep::AsRecorded(raw) => builder.steps_of_record(&key, raw)?,
+                _ => vec![checker.step(&key, raw)?],
+            };
+            let needs_battery = |step: &Step| {
+                matches!(
+                    step,
+                    Step::Cycle(_) | Step::Galvanostatic { .. } | Step::Condition
+                )
+            };
+            if !is_battery && own.iter().any(needs_battery) {
+                return Err(builder.place.value(
+                    key,
+                    "a step for a battery",
+                    "a protocol of a battery that starts fresh or with catholyte",
+                ));
+            }
+            steps.extend(own);
+        }
+        Ok(steps)
+    }
+}
+
 struct Checker<'a> {
     place: &'a Place<'a>,
     upper_limit_v: Option<f64>,
+    store: &'a RecordStore,
 }
 
 impl Checker<'_> {
@@ -287,33 +306,7 @@ impl Checker<'_> {
             RawStep::Cycle(raw) => Step::Cycle(self.cycle(&format!("{key}.cycle"), raw)?),
             RawStep::Discharge(raw) => self.half(&format!("{key}.discharge"), raw, 1.0)?,
             RawStep::Charge(raw) => self.half(&format!("{key}.charge"), raw, -1.0)?,
-            RawStep::Sweep(raw) => {
-                let key = format!("{key}.sweep");
-                if raw.vertices_v.is_empty() {
-                    return Err(self.place.value(
-                        format!("{key}.vertices_v"),
-                        "none",
-                        "at least one voltage",
-                    ));
-                }
-                let repeats = |pair: &&[f64]| (pair[0] - pair[1]).abs() < 1e-9;
-                if raw.vertices_v.windows(2).any(|pair| repeats(&pair)) {
-                    let found = "the same voltage twice in a row";
-                    let key = format!("{key}.vertices_v");
-                    return Err(self.place.value(key, found, "voltages that differ"));
-                }
-                let vertices = raw.vertices_v.iter();
-                Step::Sweep {
-                    from_v: raw
-                        .from_v
-                        .map(|v| self.voltage(&key, "from_v", v))
-                        .transpose()?,
-                    vertices_v: vertices
-                        .map(|v| self.voltage(&key, "vertices_v", *v))
-                        .collect::<Result<_, _>>()?,
-                    rate_v_s: self.positive(&key, "rate_v_s", raw.rate_v_s)?,
-                }
-            }
+            RawStep::Sweep(raw) => self.sweep(&format!("{key}.sweep"), raw)?,
             RawStep::Hold(raw) => {
                 let key = format!("{key}.hold");
                 Step::Hold {
@@ -325,7 +318,45 @@ impl Checker<'_> {
                 frequencies_hz: self.frequencies(&format!("{key}.impedance"), raw)?,
             },
             RawStep::AsRecorded(_) => unreachable!("the caller expands it"),
+            RawStep::Replay(raw) => Step::Replay(self.replay(&format!("{key}.replay"), raw)?),
         })
+    }
+
+    fn sweep(&self, key: &str, raw: &RawSweep) -> Result<Step, ConfigError> {
+        let vertices_key = format!("{key}.vertices_v");
+        if raw.vertices_v.is_empty() {
+            return Err(self
+                .place
+                .value(vertices_key, "none", "at least one voltage"));
+        }
+        let repeats = |pair: &[f64]| (pair[0] - pair[1]).abs() < 1e-9;
+        if raw.vertices_v.windows(2).any(repeats) {
+            let found = "the same voltage twice in a row";
+            return Err(self
+                .place
+                .value(vertices_key, found, "voltages that differ"));
+        }
+        let vertices = raw.vertices_v.iter();
+        Ok(Step::Sweep {
+            from_v: raw
+                .from_v
+                .map(|v| self.voltage(key, "from_v", v))
+                .transpose()?,
+            vertices_v: vertices
+                .map(|v| self.voltage(key, "vertices_v", *v))
+                .collect::<Result<_, _>>()?,
+            rate_v_s: self.positive(key, "rate_v_s", raw.rate_v_s)?,
+        })
+    }
+
+    fn replay(&self, key: &str, raw: &RawReplay) -> Result<Replay, ConfigError> {
+        let replay = raw.build(self.place, key, self.store)?;
+        if replay.imposed() == Imposed::Voltage {
+            let knots = replay.stretches().iter().flat_map(|s| s.signal.y());
+            let beyond = knots.map(|v| self.voltage(key, "record", *v));
+            beyond.collect::<Result<Vec<_>, _>>()?;
+        }
+        Ok(replay)
     }
 
     fn cycle(&self, key: &str, raw: &RawCycle) -> Result<Cycles, ConfigError> {

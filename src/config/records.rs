@@ -94,17 +94,16 @@ pub(super) fn record_files(
     raw: Vec<RawRecord>,
 ) -> Result<Vec<RecordFile>, ConfigError> {
     let folder = place.path.parent().unwrap_or(Path::new("."));
-    let files = raw.into_iter().enumerate().map(|(index, raw)| {
+    let mut files: Vec<RecordFile> = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
         let key = format!("record {} ('{}')", index + 1, raw.file.display());
-        record_file(place, folder, &key, raw)
-    });
-    let files: Vec<RecordFile> = files.collect::<Result<_, _>>()?;
-    for (i, file) in files.iter().enumerate() {
-        if files[..i].iter().any(|other| other.name == file.name) {
-            let found = format!("two of the name '{}'", file.name);
-            let expected = "a name = \"...\" of its own for each";
-            return Err(place.value("record", found, expected));
+        let file = record_file(place, folder, &key, raw)?;
+        if files.iter().any(|other| other.name == file.name) {
+            let found = format!("a second '{}'", file.name);
+            let expected = "a name of its own, like name = \"first_cell\"";
+            return Err(place.value(format!("{key}: name"), found, expected));
         }
+        files.push(file);
     }
     Ok(files)
 }
@@ -149,10 +148,11 @@ fn record_file(
         None => None,
     };
     let stem = raw.file.file_stem().unwrap_or_default();
+    let name = raw
+        .name
+        .unwrap_or_else(|| stem.to_string_lossy().into_owned());
     Ok(RecordFile {
-        name: raw
-            .name
-            .unwrap_or_else(|| stem.to_string_lossy().into_owned()),
+        name,
         path: folder.join(raw.file),
         hints,
         mass,

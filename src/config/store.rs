@@ -70,14 +70,33 @@ impl RecordStore {
         key: &str,
         (cell, name): (usize, &str),
     ) -> Result<Loaded, ConfigError> {
-        let set = &self.sets[self.of_cell[cell]];
+        self.load(place, key, (&self.sets[self.of_cell[cell]], name))
+    }
+
+    /// The record of a name in the data set of the experiment.
+    pub(super) fn shared(
+        &self,
+        place: &Place<'_>,
+        key: &str,
+        name: &str,
+    ) -> Result<Loaded, ConfigError> {
+        self.load(place, key, (&self.sets[0], name))
+    }
+
+    fn load(
+        &self,
+        place: &Place<'_>,
+        key: &str,
+        (set, name): (&Facts, &str),
+    ) -> Result<Loaded, ConfigError> {
         let Some(file) = set.records.iter().find(|file| file.name == name) else {
             let names: Vec<&str> = set.records.iter().map(|file| file.name.as_str()).collect();
+            let dataset = set.path.display();
             let expected = match names.as_slice() {
-                [] => format!("a [[record]] of that name in {}", set.path.display()),
-                _ => format!("one of {}", names.join(", ")),
+                [] => format!("a [[record]] of that name in {dataset}, which has none"),
+                _ => format!("a [[record]] of {dataset}: {}", names.join(", ")),
             };
-            return Err(place.value(key, format!("the unknown record '{name}'"), expected));
+            return Err(place.value(key, format!("'{name}'"), expected));
         };
         Ok(Loaded {
             measured: self.measured(file)?,

@@ -10,6 +10,7 @@ pub mod lanes;
 pub mod least_squares;
 pub mod loss;
 mod newton;
+pub mod polyline;
 pub mod posterior;
 pub mod sampling;
 pub mod scalar;

@@ -21,8 +21,11 @@ type State = NalgebraVec<f64>;
 
 /// Shortest step (s).
 const STEP_MIN_S: f64 = 1e-18;
-/// Steps that one call may take before it counts as stuck; a hard half cycle needs about a thousand.
+/// Steps from one kink to the next that count as stuck; a hard half cycle needs about a thousand.
 const STEPS_MAX: usize = 200_000;
+/// Kinks that are closer together than this share of the whole time are one (1): the integrator could not tell the
+/// times apart.
+const KINK_DISTANCE_MIN: f64 = 1e-9;
 
 /// A system dy/dt = f(t, y), whose last equations may be algebraic (0 = f).
 pub trait StiffSystem {
@@ -40,6 +43,10 @@ pub trait StiffSystem {
     fn has_event(&self) -> bool;
     /// The structure of the Jacobian.
     fn shape(&self) -> &BlockShape;
+    /// Times (s), rising, where f has a kink: a step ends at each.
+    fn kinks_s(&self) -> &[f64] {
+        &[]
+    }
 }
 
 /// Error tolerances of the integration.
@@ -204,17 +211,20 @@ fn run(
     let solver = NewtonSolver::new(system.shape());
     let mut bdf: Bdf<'_, _, NewtonSolver> =
         Bdf::new(&problem, state, solver).map_err(|error| error.to_string())?;
-    bdf.set_stop_time(duration_s)
+    let mut stops = stops(system, duration_s).into_iter();
+    bdf.set_stop_time(stops.next().unwrap_or(duration_s))
         .map_err(|error| error.to_string())?;
-    for _ in 0..STEPS_MAX {
+    let mut n_steps = 0;
+    while n_steps < STEPS_MAX {
         let (from_s, h_before, order) = (bdf.state().t, bdf.state().h, bdf.order());
-        let stop = bdf.step().map_err(|error| error.to_string())?;
-        let end_s = bdf.state().t;
-        let (end, to_s) = match stop {
-            OdeSolverStopReason::InternalTimestep => (None, end_s),
-            OdeSolverStopReason::TstopReached => (Some(End::Time), end_s),
-            OdeSolverStopReason::RootFound(time_s, _) => (Some(End::Event), time_s),
+        let n_stops = stops.len();
+        let (end, to_s) = step(&mut bdf, &mut stops)?;
+        n_steps = if stops.len() < n_stops {
+            0
+        } else {
+            n_steps + 1
         };
+        let end_s = bdf.state().t;
         reached.set(to_s);
         let y = bdf.state().y.inner().as_slice();
         if !y.iter().all(|x| x.is_finite()) {
@@ -227,7 +237,7 @@ fn run(
             };
             Some(values.ok()?.inner().as_slice().to_vec())
         };
-        let step = StepView {
+        let view = StepView {
             from_s,
             to_s,
             end,
@@ -242,9 +252,9 @@ fn run(
             y,
             interpolate: &interpolate,
         };
-        observe(&step);
+        observe(&view);
         if let Some(end) = end {
-            let y = step.at(to_s).ok_or("no solution at the end of the step")?;
+            let y = view.at(to_s).ok_or("no solution at the end of the step")?;
             let work = work(&bdf, &problem.eqn);
             return Ok(Arrival {
                 end,
@@ -255,6 +265,42 @@ fn run(
         }
     }
     Err(format!("no end after {STEPS_MAX} steps"))
+}
+
+/// Takes one step: why the integration ends with it, if it does, and where it ends (s). At a kink the next stop is set
+/// before the step is shown, because that may shorten the next step, which the step's formula tells.
+fn step(
+    bdf: &mut Bdf<'_, Equations<'_>, NewtonSolver>,
+    stops: &mut impl Iterator<Item = f64>,
+) -> Result<(Option<End>, f64), String> {
+    let stop = bdf.step().map_err(|error| error.to_string())?;
+    let end_s = bdf.state().t;
+    match stop {
+        OdeSolverStopReason::InternalTimestep => Ok((None, end_s)),
+        OdeSolverStopReason::RootFound(time_s, _) => Ok((Some(End::Event), time_s)),
+        OdeSolverStopReason::TstopReached => match stops.next() {
+            Some(next) => {
+                bdf.set_stop_time(next).map_err(|error| error.to_string())?;
+                Ok((None, end_s))
+            }
+            None => Ok((Some(End::Time), end_s)),
+        },
+    }
+}
+
+/// Where steps must end (s): at the kinks inside, and at the end.
+fn stops(system: &dyn StiffSystem, duration_s: f64) -> Vec<f64> {
+    let apart = KINK_DISTANCE_MIN * duration_s;
+    let mut stops = Vec::new();
+    let mut last = 0.0;
+    for kink in system.kinks_s() {
+        if *kink > last + apart && *kink < duration_s - apart {
+            last = *kink;
+            stops.push(last);
+        }
+    }
+    stops.push(duration_s);
+    stops
 }
 
 /// The size of a step: as planned, unless the integrator had to try again; the difference of the times, which has lost
@@ -285,9 +331,9 @@ fn problem<'a>(
         .map_err(|error| error.to_string())?;
     let options = &mut problem.ode_options;
     // Its default of 50 counts over the whole integration, and a normal discharge comes close.
-    options.max_nonlinear_solver_failures = STEPS_MAX;
     // The double layer of a half cell is charged within picoseconds when a voltage is imposed.
     options.min_timestep = STEP_MIN_S;
+    options.max_nonlinear_solver_failures = STEPS_MAX * (1 + system.kinks_s().len());
     options.max_timestep_growth = Some(10.0);
     options.min_timestep_growth = Some(1.3);
     // A factorisation costs less here than four more iterations with an old one.

@@ -236,6 +236,7 @@ impl CurvePoint {
 /// How long a step lasts whatever the parameters (s).
 fn duration_s(step: &Step) -> Option<f64> {
     match step {
+        Step::Replay(replay) => Some(replay.duration_s()),
         Step::Hold { duration_s, .. }
         | Step::Galvanostatic {
             limit_v: None,

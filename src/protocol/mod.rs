@@ -1,6 +1,12 @@
 //! Protocols: what is done to a cell, step by step.
 
+mod replay;
+
 use crate::cell::Catholyte;
+pub use replay::Imposed;
+pub use replay::Replay;
+pub use replay::ReplayError;
+pub use replay::Stretch;
 
 /// What kind of cell a protocol is run on, and how it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +105,8 @@ pub enum Step {
         /// Frequencies (Hz).
         frequencies_hz: Vec<f64>,
     },
+    /// A current or a voltage as it was measured.
+    Replay(Replay),
 }
 
 /// A named sequence of steps.

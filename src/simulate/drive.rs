@@ -3,6 +3,7 @@
 use crate::cell::Cell;
 use crate::numerics::blocks::BlockMatrix;
 use crate::numerics::blocks::BlockShape;
+use crate::numerics::polyline::Polyline;
 use crate::numerics::scalar::Sensitive;
 use crate::numerics::scalar::Slopes;
 use crate::numerics::scalar::constants;
@@ -12,7 +13,7 @@ use crate::numerics::variation::VariedSystem;
 
 /// What is imposed on the cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Drive<S> {
+pub(super) enum Drive<'s, S> {
     /// A current density (A m⁻²), discharge positive.
     Current {
         /// Its value.
@@ -27,12 +28,49 @@ pub(super) enum Drive<S> {
         /// Rate of change (V s⁻¹).
         rate_v_s: f64,
     },
+    /// The current of the whole cell over time, discharge positive.
+    CurrentSignal {
+        /// Current (A) over time (s).
+        signal: &'s Polyline,
+        /// Geometric area of the cell (m²).
+        area_m2: S,
+    },
+    /// A voltage over time.
+    VoltageSignal {
+        /// Voltage (V) over time (s).
+        signal: &'s Polyline,
+    },
 }
 
-impl<S> Drive<S> {
+impl<S: Sensitive> Drive<'_, S> {
     /// Whether a voltage is imposed that does not change.
     pub(super) fn is_hold(&self) -> bool {
         matches!(self, Self::Voltage { rate_v_s, .. } if rate_v_s.abs() < f64::MIN_POSITIVE)
+    }
+
+    /// The current density that is imposed at a time (A m⁻²), if one is.
+    fn current_a_m2(&self, time_s: S) -> Option<S> {
+        match *self {
+            Self::Current { current_a_m2, .. } => Some(current_a_m2),
+            Self::CurrentSignal { signal, area_m2 } => {
+                Some(S::constant(signal.at(time_s.value())) / area_m2)
+            }
+            Self::Voltage { .. } | Self::VoltageSignal { .. } => None,
+        }
+    }
+
+    /// The voltage that is imposed at a time (V), if one is.
+    pub(super) fn voltage_v(&self, time_s: S) -> Option<S> {
+        match *self {
+            Self::Voltage { start_v, rate_v_s } => Some(start_v + time_s * rate_v_s),
+            Self::VoltageSignal { signal } => Some(S::constant(signal.at(time_s.value()))),
+            Self::Current { .. } | Self::CurrentSignal { .. } => None,
+        }
+    }
+
+    /// Whether a voltage is imposed.
+    fn imposes_voltage(&self) -> bool {
+        matches!(self, Self::Voltage { .. } | Self::VoltageSignal { .. })
     }
 }
 
@@ -40,40 +78,37 @@ impl<S> Drive<S> {
 /// its Newton matrix keeps the bordered shape instead of filling up; the cell's own equations eliminate it.
 pub(super) struct DrivenCell<'c, S> {
     cell: &'c Cell<S>,
-    drive: Drive<S>,
+    drive: Drive<'c, S>,
     shape: BlockShape,
 }
 
 impl<'c, S: Sensitive> DrivenCell<'c, S> {
-    pub(super) fn new(cell: &'c Cell<S>, drive: Drive<S>) -> Self {
+    pub(super) fn new(cell: &'c Cell<S>, drive: Drive<'c, S>) -> Self {
         let layout = cell.layout();
-        let shape = match drive {
-            Drive::Current { .. } => layout.shape.clone(),
-            Drive::Voltage { .. } => layout.shape_with_current(),
+        let shape = if drive.imposes_voltage() {
+            layout.shape_with_current()
+        } else {
+            layout.shape.clone()
         };
         Self { cell, drive, shape }
     }
 
     /// Voltage and current density at a state of the integrator.
     pub(super) fn terminal(&self, time_s: S, y: &[S]) -> (S, S) {
-        match self.drive {
-            Drive::Current { current_a_m2, .. } => {
-                let voltage = self.cell.terminal_voltage_v(y, current_a_m2);
-                (voltage, current_a_m2)
-            }
-            Drive::Voltage { .. } => (self.imposed_v(time_s), self.current(y)),
+        let current = self.current(time_s, y);
+        match self.drive.voltage_v(time_s) {
+            Some(voltage) => (voltage, current),
+            None => (self.cell.terminal_voltage_v(y, current), current),
         }
     }
 
     /// Current density at a state of the integrator.
-    pub(super) fn current(&self, y: &[S]) -> S {
-        match self.drive {
-            Drive::Current { current_a_m2, .. } => current_a_m2,
-            Drive::Voltage { .. } => y[self.cell.layout().n_states],
-        }
+    pub(super) fn current(&self, time_s: S, y: &[S]) -> S {
+        let imposed = self.drive.current_a_m2(time_s);
+        imposed.unwrap_or_else(|| y[self.cell.layout().n_states])
     }
 
-    /// The current that is imposed, if one is and nothing carries derivatives.
+    /// The constant current that is imposed, if one is and nothing carries derivatives.
     pub(super) fn plain_current(&self) -> Option<f64> {
         match self.drive {
             Drive::Current { current_a_m2, .. } if S::Slopes::COUNT == 0 => {
@@ -83,7 +118,7 @@ impl<'c, S: Sensitive> DrivenCell<'c, S> {
         }
     }
 
-    /// Voltages at states of the cell, one row after the other, under the imposed current without derivatives.
+    /// Voltages at states of the cell, one row after the other, under the constant current without derivatives.
     pub(super) fn voltages_v(&self, states: &[S]) -> Vec<S> {
         let current_a_m2 = self.plain_current().unwrap_or(f64::NAN);
         let voltages = self.cell.plain_voltages_v(&values(states), current_a_m2);
@@ -97,9 +132,15 @@ impl<'c, S: Sensitive> DrivenCell<'c, S> {
 
     /// The voltage that is imposed at a time; not a number if none is.
     pub(super) fn imposed_v(&self, time_s: S) -> S {
+        let imposed = self.drive.voltage_v(time_s);
+        imposed.unwrap_or_else(|| S::constant(f64::NAN))
+    }
+
+    /// The voltage that ends the segment (V), if one does.
+    fn limit_v(&self) -> Option<f64> {
         match self.drive {
-            Drive::Voltage { start_v, rate_v_s } => start_v + time_s * rate_v_s,
-            Drive::Current { .. } => S::constant(f64::NAN),
+            Drive::Current { limit_v, .. } => limit_v,
+            _ => None,
         }
     }
 }
@@ -110,82 +151,71 @@ impl<S: Sensitive> StiffSystem for DrivenCell<'_, S> {
     }
 
     fn n_algebraic(&self) -> usize {
-        match self.drive {
-            Drive::Current { .. } => 0,
-            Drive::Voltage { .. } => 1,
-        }
+        usize::from(self.drive.imposes_voltage())
     }
 
     fn rate(&self, time_s: f64, y: &[f64], rate: &mut [f64]) {
-        match self.drive {
-            Drive::Current { current_a_m2, .. } => {
-                let terms = (rate, false);
-                self.cell.plain_rate(y, current_a_m2.value(), terms);
-            }
-            Drive::Voltage { .. } => {
-                let n = self.cell.layout().n_states;
-                let terms = (&mut rate[..n], true);
-                let voltage = self.cell.plain_rate(&y[..n], y[n], terms);
-                rate[n] = voltage - self.imposed_v(S::constant(time_s)).value();
-            }
+        let time_s = S::constant(time_s);
+        if let Some(current_a_m2) = self.drive.current_a_m2(time_s) {
+            let terms = (rate, false);
+            self.cell.plain_rate(y, current_a_m2.value(), terms);
+        } else {
+            let n = self.cell.layout().n_states;
+            let terms = (&mut rate[..n], true);
+            let voltage = self.cell.plain_rate(&y[..n], y[n], terms);
+            rate[n] = voltage - self.imposed_v(time_s).value();
         }
     }
 
-    fn jacobian(&self, _time_s: f64, y: &[f64], jacobian: &mut BlockMatrix<f64>) {
+    fn jacobian(&self, time_s: f64, y: &[f64], jacobian: &mut BlockMatrix<f64>) {
         let n = self.cell.layout().n_states;
-        let current_a_m2 = match self.drive {
-            Drive::Current { current_a_m2, .. } => current_a_m2.value(),
-            Drive::Voltage { .. } => y[n],
-        };
+        let imposed = self.drive.current_a_m2(S::constant(time_s));
+        let current_a_m2 = imposed.map_or_else(|| y[n], S::value);
         self.cell.jacobian(&y[..n], current_a_m2, jacobian);
     }
 
-    fn event(&self, _time_s: f64, y: &[f64]) -> f64 {
-        match self.drive {
-            Drive::Current {
-                current_a_m2,
-                limit_v: Some(limit_v),
-            } => self.cell.plain_voltage_v(y, current_a_m2.value()) - limit_v,
+    fn event(&self, time_s: f64, y: &[f64]) -> f64 {
+        let current = self.drive.current_a_m2(S::constant(time_s));
+        match (current, self.limit_v()) {
+            (Some(current), Some(limit_v)) => {
+                self.cell.plain_voltage_v(y, current.value()) - limit_v
+            }
             _ => 1.0,
         }
     }
 
     fn has_event(&self) -> bool {
-        matches!(
-            self.drive,
-            Drive::Current {
-                limit_v: Some(_),
-                ..
-            }
-        )
+        self.limit_v().is_some()
     }
 
     fn shape(&self) -> &BlockShape {
         &self.shape
     }
+
+    fn kinks_s(&self) -> &[f64] {
+        match self.drive {
+            Drive::CurrentSignal { signal, .. } | Drive::VoltageSignal { signal } => signal.x(),
+            Drive::Current { .. } | Drive::Voltage { .. } => &[],
+        }
+    }
 }
 
 impl<S: Sensitive> VariedSystem<S> for DrivenCell<'_, S> {
     fn varied_rate(&self, time_s: f64, y: &[S], rate: &mut [S]) {
-        match self.drive {
-            Drive::Current { current_a_m2, .. } => {
-                self.cell.rate(y, current_a_m2, rate);
-            }
-            Drive::Voltage { .. } => {
-                let n = self.cell.layout().n_states;
-                let voltage = self.cell.rate(&y[..n], y[n], &mut rate[..n]);
-                rate[n] = voltage - self.imposed_v(S::constant(time_s));
-            }
+        let time_s = S::constant(time_s);
+        if let Some(current_a_m2) = self.drive.current_a_m2(time_s) {
+            self.cell.rate(y, current_a_m2, rate);
+        } else {
+            let n = self.cell.layout().n_states;
+            let voltage = self.cell.rate(&y[..n], y[n], &mut rate[..n]);
+            rate[n] = voltage - self.imposed_v(time_s);
         }
     }
 
     fn varied_event(&self, time_s: f64, y: &[S]) -> S {
-        match self.drive {
-            Drive::Current {
-                limit_v: Some(limit_v),
-                ..
-            } => self.terminal(S::constant(time_s), y).0 - limit_v,
-            _ => S::constant(1.0),
+        match self.limit_v() {
+            Some(limit_v) => self.terminal(S::constant(time_s), y).0 - limit_v,
+            None => S::constant(1.0),
         }
     }
 }

@@ -7,6 +7,7 @@ mod cycling;
 mod drive;
 mod impedance;
 mod recorder;
+mod replay;
 mod run;
 
 use ndarray::Array2;
@@ -274,7 +275,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
     }
 
     /// The present state as a record of one point.
-    fn point(&self, drive: Drive<S>) -> Trajectory<S> {
+    fn point(&self, drive: Drive<'_, S>) -> Trajectory<S> {
         let system = DrivenCell::new(self.cell, drive);
         let mut recorder = Recorder::new(Recording::Steps, self.cell.layout().n_states, true);
         recorder.push(&system, S::constant(0.0), &self.start(drive));
@@ -282,9 +283,9 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
     }
 
     /// The unknowns of the integrator: the state, and the current if the voltage is imposed.
-    fn start(&self, drive: Drive<S>) -> Vec<S> {
+    fn start(&self, drive: Drive<'_, S>) -> Vec<S> {
         let mut start = self.state.clone();
-        if let Drive::Voltage { start_v, .. } = drive {
+        if let Some(start_v) = drive.voltage_v(S::constant(0.0)) {
             start.push(self.cell.current_a_m2(&self.state, start_v));
         }
         start
@@ -293,7 +294,7 @@ impl<'c, S: Sensitive> Simulation<'c, S> {
     fn segment(
         &mut self,
         during: &str,
-        drive: Drive<S>,
+        drive: Drive<'_, S>,
         duration_s: S,
         recording: Recording<'_>,
     ) -> Result<Segment<S>, SimulationFailure> {

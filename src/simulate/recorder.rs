@@ -51,7 +51,7 @@ impl<'t, S: Sensitive> Recorder<'t, S> {
 
     pub(super) fn push(&mut self, system: &DrivenCell<'_, S>, time_s: S, y: &[S]) {
         let (voltage, current) = if self.waits_for_voltages(system) {
-            (S::constant(f64::NAN), system.current(y))
+            (S::constant(f64::NAN), system.current(time_s, y))
         } else {
             system.terminal(time_s, y)
         };

@@ -163,6 +163,7 @@ fn run_step<S: Sensitive>(
         } => simulation
             .hold(*voltage_v, *duration_s)
             .map(StepOutcome::Segment),
+        Step::Replay(replay) => simulation.replay(replay).map(StepOutcome::Segment),
         Step::Impedance { frequencies_hz } => Ok(StepOutcome::Spectrum(
             simulation.impedance(frequencies_hz, S::constant(0.0)),
         )),

@@ -24,6 +24,11 @@ pub(crate) fn mg_s() -> Arc<Mechanism> {
     Arc::new(read_mechanism(&project("models/mg_s_tandem.toml")).unwrap())
 }
 
+/// The shipped Li-S mechanism.
+pub(crate) fn li_s() -> Arc<Mechanism> {
+    Arc::new(read_mechanism(&project("models/li_s.toml")).unwrap())
+}
+
 /// A JSON file below `tests/reference`.
 pub(crate) fn reference_json(name: &str) -> serde_json::Value {
     let path = project("tests/reference").join(name);
