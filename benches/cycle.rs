@@ -117,23 +117,26 @@ fn derivatives(criterion: &mut Criterion, cell: &Cell, rested: &[f64]) {
     });
 }
 
-/// All residuals of the shipped experiment at the values of its mechanism, with and without derivatives.
+/// All residuals of the shipped experiments at the values of their mechanism, with and without derivatives: the stated
+/// numbers of two cells, and the raw curves of one.
 fn fit(criterion: &mut Criterion) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/star_lcnc.toml");
-    let study = read_study(&path).expect("the shipped experiment");
-    let free = study.variants[0].free.iter();
-    let x: Vec<f64> = free.map(|f| f.scale().to_coordinate(f.given)).collect();
-    for (mesh, resolution) in [("coarse", study.coarse), ("fine", study.fine)] {
-        criterion.bench_function(&format!("all residuals, {mesh} mesh"), |b| {
-            b.iter(|| black_box(residuals(&study, 0, &x, resolution)));
-        });
-        // The jumps over cycles are chosen first, which takes as long as the residuals.
-        criterion.bench_function(
-            &format!("all residuals and derivatives, {mesh} mesh"),
-            |b| {
+    for (what, file) in [
+        ("all residuals", "experiments/star_lcnc.toml"),
+        ("all curves", "experiments/synthetic_cell.toml"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let study = read_study(&path).expect("a shipped experiment");
+        let free = study.variants[0].free.iter();
+        let x: Vec<f64> = free.map(|f| f.scale().to_coordinate(f.given)).collect();
+        for (mesh, resolution) in [("coarse", study.coarse), ("fine", study.fine)] {
+            criterion.bench_function(&format!("{what}, {mesh} mesh"), |b| {
+                b.iter(|| black_box(residuals(&study, 0, &x, resolution)));
+            });
+            // The jumps over cycles are chosen first, which takes as long as the residuals.
+            criterion.bench_function(&format!("{what} and derivatives, {mesh} mesh"), |b| {
                 b.iter(|| black_box(linearised(&study, 0, &x, resolution)));
-            },
-        );
+            });
+        }
     }
 }
 

@@ -49,11 +49,18 @@ pub(super) fn half_curves(record: &Record, rest_share: f64) -> Result<Vec<HalfCu
     let halves = half_cycles(record, rest_share).map_err(|error| error.to_string())?;
     let curves = halves.into_iter().map(|half| {
         let points = half.points.clone();
+        let mean = half.mean_current_a();
+        let is_even = |i: usize| (record.current[i].abs() / mean - 1.0).abs() < CURRENT_TOLERANCE;
+        // Under an even current the time tells the share better than the sum of currents and their noise.
+        let is_constant = points.clone().all(is_even);
         let mut passed = vec![0.0];
         for i in points.clone().skip(1) {
-            let charge = 0.5
-                * (record.current[i - 1] + record.current[i]).abs()
-                * (record.time_s[i] - record.time_s[i - 1]);
+            let current = if is_constant {
+                mean
+            } else {
+                0.5 * (record.current[i - 1] + record.current[i]).abs()
+            };
+            let charge = current * (record.time_s[i] - record.time_s[i - 1]);
             passed.push(passed[passed.len() - 1] + charge);
         }
         let total = passed[passed.len() - 1].max(f64::MIN_POSITIVE);

@@ -10,6 +10,7 @@ use super::belief::Belief;
 use super::comparison::compared;
 use super::counters::Counters;
 use super::design::promises;
+use super::discretisation::mesh_shifts;
 use super::evidence::Evidence;
 use super::knowledge::Knowledge;
 use super::measurement::Measurements;
@@ -218,6 +219,12 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
     } else {
         Vec::new()
     };
+    let mesh_shifts = if task.study.curves.is_empty() {
+        None
+    } else {
+        let information = task.information(&solution);
+        information.and_then(|information| mesh_shifts(&task, &solution, &information))
+    };
     let coarse = task.objective(task.study.coarse, "").cost(&solution.x);
     VariantReport {
         cost_coarse: coarse.unwrap_or(f64::NAN),
@@ -227,6 +234,7 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
         polished,
         posterior,
         ablations,
+        mesh_shifts: mesh_shifts.unwrap_or_default(),
         ..reported(&task, solution, profiles)
     }
 }
@@ -360,6 +368,7 @@ fn reported(task: &Task<'_>, solution: Solution, profiles: Vec<Option<Profile>>)
         promises,
         posterior: None,
         ablations: Vec::new(),
+        mesh_shifts: Vec::new(),
         noise_factors: Vec::new(),
         polished: Vec::new(),
         starts: Vec::<StartReport>::new(),

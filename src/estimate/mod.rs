@@ -6,6 +6,7 @@ mod belief;
 mod comparison;
 mod counters;
 mod design;
+mod discretisation;
 mod evaluate;
 mod evidence;
 mod fit;

@@ -135,6 +135,9 @@ pub struct VariantReport {
     pub posterior: Option<Result<Posterior, String>>,
     /// What is known without each record; empty unless it was asked for.
     pub ablations: Vec<Ablation>,
+    /// How far a mesh twice as fine would move each estimate, in its standard deviations; empty if unknown or if no
+    /// curves are fitted.
+    pub mesh_shifts: Vec<f64>,
     /// How well the variant explains the data.
     pub evidence: Option<Evidence>,
     /// What candidate measurements would tell, the most informative first.

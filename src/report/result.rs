@@ -129,6 +129,8 @@ pub(super) struct RawParameter {
     pub(super) interval: Option<(f64, f64)>,
     pub(super) interval_level: f64,
     pub(super) interval_method: Option<&'static str>,
+    /// How far a mesh twice as fine would move it, in its standard deviations.
+    pub(super) mesh_shift_sd: Option<f64>,
     pub(super) verdict: Option<&'static str>,
     pub(super) verdict_in_words: Option<String>,
     profile: Option<Vec<RawProfilePoint>>,
@@ -319,6 +321,11 @@ fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
                 IntervalMethod::Laplace => "laplace",
                 IntervalMethod::Profile => "profile",
             }),
+            mesh_shift_sd: report
+                .mesh_shifts
+                .get(estimate.index)
+                .copied()
+                .and_then(finite),
             verdict: report.knowledge.get(estimate.index).map(|k| k.as_str()),
             verdict_in_words: Some(inference::in_words(study, report, estimate.index)),
             profile_rise_of_interval: profile.map(|p| p.level),
@@ -444,6 +451,7 @@ fn following(name: &str, cell: &str, value: f64, sd: Option<f64>) -> RawParamete
         interval: None,
         interval_level: INTERVAL_LEVEL,
         interval_method: None,
+        mesh_shift_sd: None,
         verdict: None,
         verdict_in_words: None,
         profile: None,

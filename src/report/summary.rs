@@ -185,6 +185,18 @@ fn write_parameters(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
                 .unwrap_or("follows from the others")
         )?;
     }
+    let shifts = raw
+        .parameters
+        .iter()
+        .filter_map(|row| Some((row, row.mesh_shift_sd?)));
+    if let Some((row, shift)) = shifts.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
+        writeln!(
+            text,
+            "  a mesh twice as fine would move the estimates by up to {:.1} of their standard deviations ({})",
+            shift.abs(),
+            row.name
+        )?;
+    }
     let by_profile = |row: &RawParameter| row.interval_method == Some("profile");
     if !raw.parameters.iter().any(by_profile) {
         writeln!(

@@ -9,6 +9,7 @@
 mod analysis;
 mod bad_input;
 mod cli;
+mod curves;
 mod estimation;
 mod half_cell;
 mod import;
