@@ -188,22 +188,16 @@ fn one_couple_explains_three_measured_voltammograms() {
     let (study, report) = fitted(&project("tests/files/real/dfca.toml"));
     let variant = &report.variants[0];
     for curve in &study.curves {
-        let shifts: Vec<f64> = curve
-            .members
-            .iter()
-            .map(|row| {
-                let of_row = study.calibrations.iter().zip(&variant.calibrations);
-                of_row
-                    .flat_map(|(calibration, (value, _))| {
-                        let members = calibration.members.iter().filter(|(r, _)| r == row);
-                        members.map(move |(r, weight)| {
-                            let o = &study.observations[*r];
-                            value * weight * o.noise.sd(o.measured)
-                        })
-                    })
-                    .sum()
-            })
-            .collect();
+        let shift = |row: usize| {
+            let mut shift = 0.0;
+            for (calibration, (value, _)) in study.calibrations.iter().zip(&variant.calibrations) {
+                for (_, weight) in calibration.members.iter().filter(|(r, _)| *r == row) {
+                    let observation = &study.observations[row];
+                    shift += value * weight * observation.noise.sd(observation.measured);
+                }
+            }
+            shift
+        };
         let sign = if curve.name.ends_with("ramp 0") {
             1.0
         } else {
@@ -214,8 +208,8 @@ fn one_couple_explains_three_measured_voltammograms() {
             .members
             .iter()
             .map(|row| sign * study.observations[*row].measured);
-        let model = curve.members.iter().zip(&shifts);
-        let model = model.map(|(row, shift)| sign * (variant.observed[*row].model + shift));
+        let model = curve.members.iter();
+        let model = model.map(|row| sign * (variant.observed[*row].model + shift(*row)));
         let (measured, model) = (read(measured.collect()), read(model.collect()));
         let (off_mv, off) = (1e3 * (model.0 - measured.0), model.1 / measured.1 - 1.0);
         println!("{}: {off_mv:+.1} mV, {:+.1} %", curve.name, 100.0 * off);
