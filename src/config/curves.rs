@@ -17,6 +17,11 @@ use crate::observe::Observable;
 use crate::observe::Part;
 use crate::protocol::Protocol;
 
+/// Name of an entry: that of its record unless stated.
+pub(super) fn curve_name(raw: &RawCurve) -> &str {
+    raw.name.as_ref().unwrap_or(&raw.record)
+}
+
 /// What curves add to a study.
 #[derive(Default)]
 pub(super) struct Curves {
@@ -67,7 +72,7 @@ impl Builder<'_> {
             if raw.fit.unwrap_or(true) != are_fitted {
                 continue;
             }
-            let name = raw.name.as_ref().unwrap_or(&raw.record);
+            let name = curve_name(raw);
             let key = format!("curve {} '{name}'", i + 1);
             let cell = self.cell_index(&key, &raw.cell)?;
             let record = (cell, raw.record.as_str());
@@ -84,12 +89,28 @@ impl Builder<'_> {
             self.enter(&mut built, &entry, points, (protocols, first))?;
         }
         for (i, curve) in built.curves.iter().enumerate() {
-            if built.curves[..i]
-                .iter()
-                .any(|other| other.name == curve.name)
-            {
+            let earlier = &built.curves[..i];
+            if earlier.iter().any(|other| other.name == curve.name) {
                 let found = format!("two curves named '{}'", curve.name);
                 let expected = "a name = \"...\" of its own for each [[curve]]";
+                return Err(self.place.value("curve", found, expected));
+            }
+            let point = |row: usize| &built.observations[row - first].target;
+            let is_shared = |other: &&MeasuredCurve| {
+                let mut others = other.members.iter();
+                others.any(|a| {
+                    let (a, mut own) = (point(*a), curve.members.iter().map(|b| point(*b)));
+                    own.any(|b| {
+                        (a.cell, a.protocol, &a.observable) == (b.cell, b.protocol, &b.observable)
+                    })
+                })
+            };
+            if let Some(other) = earlier.iter().find(is_shared) {
+                let found = format!(
+                    "points of '{}' and '{}' that are the same",
+                    other.name, curve.name
+                );
+                let expected = "every point once, or its weight would be twice what its noise says";
                 return Err(self.place.value("curve", found, expected));
             }
         }
@@ -134,7 +155,7 @@ impl Builder<'_> {
         points: Vec<Points>,
         (protocols, first): (&[Protocol], usize),
     ) -> Result<(), ConfigError> {
-        let name = entry.raw.name.as_ref().unwrap_or(&entry.raw.record);
+        let name = curve_name(entry.raw);
         let mut group = Vec::new();
         for Points {
             suffix,
@@ -182,7 +203,7 @@ impl Builder<'_> {
         }
         if entry.raw.noise != Some(RawCurveNoise::Stated) && !group.is_empty() {
             built.noise_groups.push(NoiseGroup {
-                name: name.clone(),
+                name: name.to_owned(),
                 members: group,
             });
         }
@@ -197,9 +218,9 @@ impl Builder<'_> {
         entry: &Entry<'_>,
         (built, first): (&mut Curves, usize),
     ) -> Result<(), ConfigError> {
-        let name = entry.raw.name.as_ref().unwrap_or(&entry.raw.record);
+        let name = curve_name(entry.raw);
         let own = built.curves.iter().filter(|curve| {
-            let suffix = curve.name.strip_prefix(name.as_str());
+            let suffix = curve.name.strip_prefix(name);
             suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(','))
         });
         let own: Vec<MeasuredCurve> = own.cloned().collect();

@@ -14,6 +14,7 @@ mod protocol;
 mod recorded;
 mod records;
 mod replay;
+mod starts;
 mod store;
 mod variant;
 

@@ -11,6 +11,7 @@ use super::error::read_text;
 use super::model_file::RawCell;
 use super::model_file::RawCoefficient;
 use super::model_file::RawDepth;
+use super::model_file::RawFeature;
 use super::model_file::RawFresh;
 use super::model_file::RawHalfCell;
 use super::model_file::RawModel;
@@ -195,6 +196,15 @@ fn parameter(
         .prior
         .map(|p| p.build(place, &key("prior"), &unit))
         .transpose()?;
+    let start_from = raw.start_from.map(RawFeature::build);
+    if let Some((_, wanted)) = start_from {
+        let wanted_unit = Unit::parse(wanted).expect("units in the code are known");
+        if !unit.is_compatible(&wanted_unit) {
+            let found = format!("a feature in {wanted} for a parameter in {unit}");
+            return Err(place.value(key("start_from"), found, "a feature with its unit"));
+        }
+    }
+    let start_from = start_from.map(|(feature, _)| feature);
     Ok(Parameter {
         name: name.to_owned(),
         meaning: raw.meaning.clone(),
@@ -203,6 +213,7 @@ fn parameter(
         bounds,
         prior,
         depends_on_catalyst: raw.depends_on_catalyst,
+        start_from,
         tied_to,
         source: raw.source.clone(),
     })

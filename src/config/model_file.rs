@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::error::ConfigError;
 use super::error::Place;
+use crate::mechanism::Feature;
 use crate::mechanism::Prior;
 use crate::units::Unit;
 
@@ -206,7 +207,36 @@ pub(super) struct RawParameter {
     pub(super) meaning: String,
     #[serde(default)]
     pub(super) depends_on_catalyst: bool,
+    pub(super) start_from: Option<RawFeature>,
     pub(super) source: String,
+}
+
+/// What a fit of curves may start from.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawFeature {
+    HalfWavePotential,
+    PeakDiffusivity,
+    PeakRateConstant,
+    HighFrequencyResistance,
+    ArcBarrier,
+    UpperPlateau,
+    LowerPlateau,
+}
+
+impl RawFeature {
+    /// The feature, and a unit that its parameter must have.
+    pub(super) fn build(self) -> (Feature, &'static str) {
+        match self {
+            Self::HalfWavePotential => (Feature::HalfWavePotential, "V"),
+            Self::PeakDiffusivity => (Feature::PeakDiffusivity, "m^2 s^-1"),
+            Self::PeakRateConstant => (Feature::PeakRateConstant, "m s^-1"),
+            Self::HighFrequencyResistance => (Feature::HighFrequencyResistance, "ohm"),
+            Self::ArcBarrier => (Feature::ArcBarrier, "1"),
+            Self::UpperPlateau => (Feature::UpperPlateau, "V"),
+            Self::LowerPlateau => (Feature::LowerPlateau, "V"),
+        }
+    }
 }
 
 /// A prior as written: its scale shows in its keys.

@@ -1,5 +1,6 @@
 //! What a record shows: its half cycles as curves, the steps that it was measured by, the cell's geometry.
 
+use super::curves::curve_name;
 use super::error::ConfigError;
 use super::error::Place;
 use super::experiment::Builder;
@@ -175,10 +176,7 @@ impl Builder<'_> {
         let cell = self.cell_index("cell", &raw.name)?;
         let mut found: Vec<(ParameterId, f64)> = Vec::new();
         for curve in self.raw.curve.iter().filter(|curve| curve.cell == raw.name) {
-            let key = format!(
-                "curve '{}'.record",
-                curve.name.as_ref().unwrap_or(&curve.record)
-            );
+            let key = format!("curve '{}'.record", curve_name(curve));
             let name = (cell, curve.record.as_str());
             let loaded = self.store.record(&self.place, &key, name)?;
             for (id, value) in self.geometry_of(&loaded) {
@@ -251,7 +249,7 @@ impl Builder<'_> {
             };
             if !is_known(needed) {
                 let row = table.row(needed);
-                let key = format!("curve '{}'", curve.name.as_ref().unwrap_or(&curve.record));
+                let key = format!("curve '{}'", curve_name(curve));
                 let found = format!("a record without the cell's {}", row.meaning);
                 let expected = format!(
                     "electrode_area_cm2 and mass in its [[record]], or {} among the cell's parameters or the free ones",

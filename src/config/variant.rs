@@ -73,6 +73,7 @@ impl Builder<'_> {
             meaning: raw.meaning.clone(),
             mechanism: Arc::clone(self.mechanism),
             compared: self.compared(raw, &free)?,
+            start: self.start_from_curves(&free)?,
             free,
             overrides,
             cell_overrides: cell_overrides.collect::<Result<_, _>>()?,

@@ -65,10 +65,8 @@ pub fn fit(
         if index > 0 && monitor.is_interrupted() {
             break;
         }
-        let task = Task {
-            carried: carried(study, &variants, index),
-            ..new_task(study, index, &counters, (monitor, archive))
-        };
+        let mut task = new_task(study, index, &counters, (monitor, archive));
+        task.carried.extend(carried(study, &variants, index));
         variants.push(fit_variant(&task, effort));
     }
     let mut report = total(variants, &counters, monitor);
@@ -155,7 +153,7 @@ pub(super) fn new_task<'s>(
         index,
         measurements: Measurements::new(study),
         belief: Belief::independent(&study.variants[index].free),
-        carried: Vec::new(),
+        carried: study.variants[index].start.iter().cloned().collect(),
         counters,
         monitor,
         archive,

@@ -350,6 +350,8 @@ pub struct Variant {
     pub cell_overrides: Vec<Vec<(ParameterId, f64)>>,
     /// Whether its predictions are blind.
     pub blind: Blind,
+    /// A point that the curves speak for, to be followed down beside the starts of the search.
+    pub start: Option<Vec<f64>>,
     /// Positions of the free quantities by which it explains what other variants explain otherwise; their priors are
     /// equally wide in all variants.
     pub compared: Vec<usize>,

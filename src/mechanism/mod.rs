@@ -23,6 +23,7 @@ pub use equation::Equation;
 pub use half_cell::Couple;
 pub use half_cell::Depth;
 pub use half_cell::HalfCell;
+pub use parameter::Feature;
 pub use parameter::Parameter;
 pub use parameter::ParameterId;
 pub use parameter::ParameterTable;

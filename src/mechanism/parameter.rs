@@ -37,6 +37,25 @@ pub enum Prior {
     },
 }
 
+/// A feature of a measured curve that shows the value of a parameter well enough to start a fit from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Midpoint of the peaks of a voltammogram.
+    HalfWavePotential,
+    /// Height of the reduction peak, by Randles and Ševčík.
+    PeakDiffusivity,
+    /// Separation of the peaks, by Nicholson.
+    PeakRateConstant,
+    /// Series resistance of the circuit of a spectrum.
+    HighFrequencyResistance,
+    /// Diameter of the first arc of a spectrum, as the barrier of the anode's film.
+    ArcBarrier,
+    /// The voltage at which the upper half of a discharge passes most charge.
+    UpperPlateau,
+    /// The same of the lower half.
+    LowerPlateau,
+}
+
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
@@ -54,6 +73,8 @@ pub struct Parameter {
     pub prior: Option<Prior>,
     /// Whether it depends on the catalyst.
     pub depends_on_catalyst: bool,
+    /// The feature of a curve from which a fit may start.
+    pub start_from: Option<Feature>,
     /// The parameter whose value this one follows, if it has none of its own.
     pub tied_to: Option<ParameterId>,
     /// Where the value comes from; `assumed` is a legal source.

@@ -166,6 +166,136 @@ proptest! {
     }
 }
 
+/// What is changed in the experiment or in the data set, and what the message must say.
+struct Case {
+    in_dataset: bool,
+    find: &'static str,
+    put: &'static str,
+    says: &'static str,
+}
+
+const fn experiment(find: &'static str, put: &'static str, says: &'static str) -> Case {
+    Case {
+        in_dataset: false,
+        find,
+        put,
+        says,
+    }
+}
+
+const fn dataset(find: &'static str, put: &'static str, says: &'static str) -> Case {
+    Case {
+        in_dataset: true,
+        find,
+        put,
+        says,
+    }
+}
+
+const MISTAKES: &[Case] = &[
+    dataset(
+        "mass = { sulfur_mg = 1.130973 }\n",
+        "",
+        "curve 1 'cycles at 0.1C': found a record without a mass, 'synthetic_cycling_1', expected mass = { sulfur_mg = ... } in its [[record]], as the charge counts per gram of it",
+    ),
+    dataset(
+        "electrode_area_cm2 = 1.130973\nmass = { sulfur_mg = 1.130973 }",
+        "electrode_area_cm2 = 2.0\nmass = { sulfur_mg = 1.130973 }",
+        "found another geometric area (12 mm disc) than in the cell's other records, expected one cell with one geometry",
+    ),
+    experiment(
+        "{ sweep = { vertices_v = [0.4, 2.1], rate_v_s = 1e-4 } }",
+        "{ hold = { voltage_v = 1.0, duration_h = 1.0 } }",
+        "curve 3 'voltammogram'.step: found step 1 of protocol 'voltammetry', which is no sweep, expected a step with a sweep",
+    ),
+    experiment(
+        "rate_v_s = 1e-4",
+        "rate_v_s = 2e-4",
+        "expected the scan rate of the record in the protocol",
+    ),
+    experiment(
+        "{ as_recorded = { cell = \"synthetic\", record = \"synthetic_impedance_4\" } }",
+        "{ impedance = { highest_hz = 1e3, lowest_hz = 0.01, per_decade = 10 } }",
+        "curve 5 'impedance, cycled': found step 4 of protocol 'impedance' without",
+    ),
+    experiment(
+        "voltammogram = { step = 1, points = 60 }",
+        "voltammogram = { step = 1, lowest_v = 1.0, highest_v = 1.003 }",
+        "expected at least 5 points, fewer say nothing about a curve",
+    ),
+    experiment(
+        "record = \"synthetic_cycling_2\"\n",
+        "record = \"synthetic_cycling_9\"\n",
+        "found 'synthetic_cycling_9', expected a [[record]] of",
+    ),
+    experiment(
+        "galvanostatic = { cycles = [1, 3] }",
+        "galvanostatic = { cycles = [1, 4] }",
+        "curve 1 'cycles at 0.1C'.cycles: found discharge 4 of a record with 3 that begins with cycle 1, expected cycles that the record holds",
+    ),
+    experiment(
+        "galvanostatic = { cycles = [4, 6], record_begins_with = 4 }",
+        "galvanostatic = { cycles = [4, 7], record_begins_with = 4 }",
+        "found cycle 7 of protocol 'cycling', which has 6, expected cycles counted from one through the protocol",
+    ),
+    experiment(
+        "impedance = { step = 4 }",
+        "impedance = { step = 4 }\ncapacities = { cycles = [1] }",
+        "found none or several kinds of curve, expected exactly one of",
+    ),
+    experiment(
+        "name = \"impedance, cycled\"\ncell = \"synthetic\"\nrecord = \"synthetic_impedance_4\"\nprotocol = \"impedance\"\nimpedance = { step = 4 }",
+        "name = \"again\"\ncell = \"synthetic\"\nrecord = \"synthetic_impedance_1\"\nprotocol = \"impedance\"\nimpedance = { step = 1 }",
+        "curve: found points of 'impedance, fresh' and 'again' that are the same, expected every point once",
+    ),
+    experiment(
+        "record = \"all\" } },\n]",
+        "record = true } },\n]",
+        "set record = \"all\" in its step",
+    ),
+    experiment(
+        "[free]",
+        "[[combination]]\nname = \"x\"\npowers = { E3 = 1.0 }\n\n[free]",
+        "combination 'x'.powers: found 'E3', expected free quantities with priors on the logarithm, in every variant",
+    ),
+];
+
+#[test]
+fn mistakes_in_curves_are_told() {
+    let root = project("").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    for case in MISTAKES {
+        let change = |text: String, is_this: bool| {
+            if !is_this {
+                return text;
+            }
+            assert!(text.contains(case.find), "no '{}'", case.find);
+            text.replacen(case.find, case.put, 1)
+        };
+        let raw = project("datasets/synthetic_cell/raw");
+        let text = std::fs::read_to_string(raw.join("dataset.toml")).unwrap();
+        let text = text.replace("file = \"", &format!("file = \"{}/", raw.display()));
+        let set = folder.path().join("dataset.toml");
+        std::fs::write(&set, change(text, case.in_dataset)).unwrap();
+        let text = std::fs::read_to_string(project("experiments/synthetic_cell.toml")).unwrap();
+        let text = text
+            .replace(
+                "../datasets/synthetic_cell/raw/dataset.toml",
+                &set.display().to_string(),
+            )
+            .replace("\"../", &format!("\"{root}/"));
+        let path = folder.path().join("experiment.toml");
+        std::fs::write(&path, change(text, !case.in_dataset)).unwrap();
+        let message = read_study(&path).expect_err(case.put).to_string();
+        assert!(
+            message.contains(case.says),
+            "'{}' says: {message}",
+            case.put
+        );
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
 /// A file of the shared folder, `None` where that is absent.
 fn shared(path: &str) -> Option<PathBuf> {
     let path = project("../shared/data").join(path);
