@@ -29,8 +29,8 @@ pub struct Origin {
     pub protocol: String,
     /// Geometric area of the electrode (m²).
     pub area_m2: f64,
-    /// Mass of sulfur in the cell (kg).
-    pub sulfur_kg: f64,
+    /// Mass of sulfur in the cell (kg); none in a half cell.
+    pub sulfur_kg: Option<f64>,
 }
 
 impl Origin {
@@ -41,9 +41,11 @@ impl Origin {
             ("sulfit_cell", self.cell.clone()),
             ("sulfit_protocol", self.protocol.clone()),
             ("sulfit_area_m2", self.area_m2.to_string()),
-            ("sulfit_sulfur_kg", self.sulfur_kg.to_string()),
         ];
-        let pairs = pairs.into_iter();
+        let sulfur = self
+            .sulfur_kg
+            .map(|kg| ("sulfit_sulfur_kg", kg.to_string()));
+        let pairs = pairs.into_iter().chain(sulfur);
         pairs
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
@@ -61,7 +63,7 @@ impl Origin {
             cell: word("sulfit_cell")?,
             protocol: word("sulfit_protocol")?,
             area_m2: positive("sulfit_area_m2")?,
-            sulfur_kg: positive("sulfit_sulfur_kg")?,
+            sulfur_kg: positive("sulfit_sulfur_kg"),
         })
     }
 }
@@ -143,7 +145,7 @@ pub(super) fn read(
             sulfur_kg: origin
                 .as_ref()
                 .zip(scale)
-                .map(|(o, scale)| scale * o.sulfur_kg),
+                .and_then(|(o, scale)| Some(scale * o.sulfur_kg?)),
         }
     };
     let step = columns.get("step").map_or(&[][..], Vec::as_slice);
@@ -290,7 +292,7 @@ mod tests {
             cell: "b".to_owned(),
             protocol: "c".to_owned(),
             area_m2: 1e-4,
-            sulfur_kg: 1e-6,
+            sulfur_kg: Some(1e-6),
         };
         let words: BTreeMap<String, String> = origin.metadata().into_iter().collect();
         assert_eq!(Origin::read(&words), Some(origin));

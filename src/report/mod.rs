@@ -139,12 +139,13 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
     for variant in &report.variants {
         for curves in &variant.curves {
             let area_m2 = curves.model.area_m2();
+            let battery = curves.model.mechanism().battery();
             let origin = Origin {
                 variant: study.variants[variant.variant].name.clone(),
                 cell: study.cells[curves.cell].clone(),
                 protocol: study.protocols[curves.protocol].name.clone(),
                 area_m2,
-                sulfur_kg: area_m2 * curves.model.loading_kg_m2(),
+                sulfur_kg: battery.map(|_| area_m2 * curves.model.loading_kg_m2()),
             };
             let stem = [&origin.variant, &origin.cell, &origin.protocol];
             let stem = stem.map(|name| file_name(name)).join("-");

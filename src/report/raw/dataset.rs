@@ -76,7 +76,8 @@ fn write_dataset(
 ) -> std::fmt::Result {
     let origin = origin(study, instrument);
     let title = format!("SYNTHETIC curves of experiment '{}'", study.name);
-    let element = &study.variants[0].mechanism.fresh().active_element;
+    let battery = study.variants[0].mechanism.battery();
+    let element = battery.map_or("none", |battery| &battery.fresh.active_element);
     writeln!(text, "# {}", one_line(&origin))?;
     writeln!(
         text,
