@@ -112,14 +112,14 @@ fn records_tell_their_protocols() {
 #[test]
 fn derivatives_of_curves_are_exact() {
     let mut study = synthetic();
-    study.coarse.accuracy.relative = 1e-7;
-    study.coarse.accuracy.absolute_factor = 1e-2;
+    study.coarse.accuracy.relative = 1e-8;
+    study.coarse.accuracy.absolute_factor = 1e-3;
     let x = truth(&study);
     let exact = linearised(&study, 0, &x, study.coarse).unwrap();
     for name in ["kdes", "E3", "B0"] {
         let free = &study.variants[0].free;
         let column = free.iter().position(|f| f.name == name).unwrap();
-        let step = if name == "E3" { 2e-6 } else { 2e-5 };
+        let step = if name == "E3" { 1e-5 } else { 1e-4 };
         let at = |steps: f64| {
             let mut moved = x.clone();
             moved[column] += steps * step;
