@@ -18,7 +18,7 @@ const SULFUR: &str = "S";
 pub(super) struct Written {
     /// Its name.
     pub(super) file: String,
-    /// The cell, protocol and step.
+    /// The same without its ending.
     name: String,
     technique: Technique,
     area_m2: f64,
@@ -48,10 +48,10 @@ impl Written {
         };
         Self {
             file: file.to_owned(),
-            name: format!(
-                "{}, {}, step {}",
-                study.cells[run.cell], protocol.name, piece.step
-            ),
+            name: file
+                .rsplit_once('.')
+                .map_or(file, |(stem, _)| stem)
+                .to_owned(),
             technique: technique(&piece.content),
             area_m2,
             sulfur_kg: active_kg_m2.filter(|_| is_sulfur).map(|kg| kg * area_m2),
@@ -190,9 +190,14 @@ fn key(name: &str) -> String {
     }
 }
 
-/// A string of TOML.
+/// A string of TOML on one line, which may also be a key.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 fn one_line(text: &str) -> String {
@@ -210,7 +215,7 @@ mod tests {
 
     #[test]
     fn keys_and_texts_read_back() {
-        for name in ["k1", "a b", "it's \"so\"", "Li₂S", ""] {
+        for name in ["k1", "a b", "it's \"so\"", "Li₂S", "a\\b\nc\u{7f}", ""] {
             let text = format!("{} = {}", key(name), quoted(name));
             let table: toml::Table = text.parse().unwrap();
             assert_eq!(table[name].as_str(), Some(name));
