@@ -122,7 +122,14 @@ fn raw_curves_say_that_they_are_synthetic_and_are_imported() {
             assert!(!told.contains("warning"), "{told}");
         }
     }
-    let truth = std::fs::read_to_string(folder.path().join("truth.toml")).unwrap();
+    check_description(folder.path());
+}
+
+/// What stands beside the files: their names, and the values behind them.
+fn check_description(folder: &Path) {
+    let named = std::fs::read_to_string(folder.join("dataset.toml")).unwrap();
+    assert!(named.contains("name = \"STAR_LCNC_S_all_2\"\n"), "{named}");
+    let truth = std::fs::read_to_string(folder.join("truth.toml")).unwrap();
     let truth: toml::Table = truth.parse().unwrap();
     let k1 = &truth["cell"]["STAR@LCNC-S"]["k1"];
     assert!(k1["value"].as_float().unwrap() > 0.0 && k1["unit"].as_str().is_some());

@@ -192,9 +192,14 @@ fn key(name: &str) -> String {
     }
 }
 
-/// A string of TOML.
+/// A string of TOML on one line, which may also be a key.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 fn one_line(text: &str) -> String {
@@ -212,7 +217,7 @@ mod tests {
 
     #[test]
     fn keys_and_texts_read_back() {
-        for name in ["k1", "a b", "it's \"so\"", "Li₂S", ""] {
+        for name in ["k1", "a b", "it's \"so\"", "Li₂S", "a\\b\nc\u{7f}", ""] {
             let text = format!("{} = {}", key(name), quoted(name));
             let table: toml::Table = text.parse().unwrap();
             assert_eq!(table[name].as_str(), Some(name));
