@@ -384,13 +384,14 @@ impl Builder<'_> {
     ) -> Result<Vec<Points>, ConfigError> {
         let key = &entry.key;
         let record = self.record_of(entry)?;
-        let shift = raw.recorded_from_s.unwrap_or(0.0);
-        let start = record.time_s.first().copied().unwrap_or(0.0);
+        // A replay counts on the record's own clock, whose zero may lie before the first sample.
+        let first = record.time_s.first().copied().unwrap_or(0.0);
+        let start = raw.recorded_from_s.unwrap_or(first);
         let values = match raw.quantity {
             RawSignal::Voltage => &record.voltage_v,
             RawSignal::Current => &record.current,
         };
-        let times = record.time_s.iter().map(|t| t - start - shift);
+        let times = record.time_s.iter().map(|t| t - start);
         let inside = times
             .zip(values)
             .filter(|(t, _)| (raw.from_s..=raw.to_s).contains(t));

@@ -93,9 +93,10 @@ fn constant_current_is_a_galvanostatic_segment() {
     let there = b
         .galvanostatic(current, None, 3600.0, Recording::At(&times))
         .unwrap();
-    let there = there.record.unwrap().record;
-    for (t, v) in times.iter().zip(&there.voltage_v) {
-        let voltage = linear(&here.record.time_s, &here.record.voltage_v, *t).unwrap();
+    let there = there.record.unwrap();
+    let at = |run: &Trajectory, t: f64| linear(&run.record.time_s, &run.record.voltage_v, t);
+    for t in &times {
+        let (voltage, v) = (at(&here, *t).unwrap(), at(&there, *t).unwrap());
         assert!((voltage - v).abs() < 1e-6, "{voltage} is not {v} at {t} s");
     }
     assert!((a.time_s() - 3600.0).abs() < 1e-6);
@@ -155,7 +156,8 @@ fn derivatives_of_a_replay_are_exact() {
                 .record
         };
         let (above, below) = (at(1.0), at(-1.0));
-        for time_s in [30.0, 75.0, 150.0, 230.0, 280.0, 305.0, 390.0] {
+        // Samples, but for the jump: between them the points of a record depend on the integrator's steps.
+        for time_s in [60.0, 90.0, 260.0, 300.0, 310.0, 400.0] {
             let value =
                 |record: &Record| linear(&record.time_s, &record.voltage_v, time_s).unwrap();
             let difference = (value(&above) - value(&below)) / (2.0 * step);
@@ -362,12 +364,16 @@ fn six_hours_of_a_drive_cycle_are_replayed() {
         let here = |t: &f64| linear(&simulated.time_s, &simulated.voltage_v, *t).unwrap();
         voltages.push(record.time_s.iter().map(here).collect::<Vec<f64>>());
     }
-    let apart = |other: &[f64]| {
+    // Apart from where a plateau ends, the tolerance decides by microvolts; there it moves a steep edge by seconds.
+    let apart = |other: &[f64], n_left_out: usize| {
         let pairs = voltages[3].iter().zip(other);
-        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        let mut all: Vec<f64> = pairs.map(|(a, b)| (a - b).abs()).collect();
+        all.sort_by(|a, b| b.total_cmp(a));
+        all[n_left_out]
     };
     for (i, v) in voltages.iter().enumerate() {
-        println!("{i}: {:.2e} V from the tightest", apart(v));
+        let (all, most) = (apart(v, 0), apart(v, record.len() / 100));
+        println!("{i}: {all:.2e} V from the tightest, {most:.2e} V but for 1 %");
     }
     let hours: Vec<String> = (0..6)
         .map(|h| {
@@ -376,7 +382,7 @@ fn six_hours_of_a_drive_cycle_are_replayed() {
         })
         .collect();
     println!("simulated (measured) voltage: {}", hours.join(", "));
-    assert!(apart(&voltages[2]) < 2e-4);
+    assert!(apart(&voltages[2], record.len() / 100) < 1e-4);
 }
 
 #[test]
@@ -394,4 +400,9 @@ fn sixth_hour_of_the_drive_cycle_by_circuit_and_persistence() {
         comparison.last_period.map(|(rms, s)| (1e3 * rms, s)),
         start.elapsed().as_secs_f64(),
     );
+    // The numbers of an independent program: 13.5 mV, 40.8 mV, 6.7 mV at a period of 1185 s.
+    assert!((comparison.circuit_rms_v - 0.0135).abs() < 0.001);
+    assert!((comparison.last_value_rms_v - 0.0408).abs() < 1e-4);
+    let (rms_v, period_s) = comparison.last_period.unwrap();
+    assert!((rms_v - 0.0067).abs() < 1e-4 && (period_s - 1185.0).abs() < 0.5);
 }
