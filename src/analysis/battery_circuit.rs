@@ -247,19 +247,16 @@ impl Projection {
             let solution = least_squares(&columns.select_columns(&free), &self.voltage_v)?;
             let resistances = (0..free.len()).filter(|i| free[*i] >= self.charge_c.len());
             let lowest = resistances.min_by(|a, b| solution[*a].total_cmp(&solution[*b]));
-            match lowest.filter(|i| solution[*i] < 0.0) {
-                Some(negative) => {
-                    free.remove(negative);
-                }
-                None => {
-                    let mut whole = DVector::zeros(n);
-                    for (index, value) in free.iter().zip(&solution) {
-                        whole[*index] = *value;
-                    }
-                    let residuals = columns * &whole - &self.voltage_v;
-                    return Some((whole, residuals));
-                }
+            if let Some(negative) = lowest.filter(|i| solution[*i] < 0.0) {
+                free.remove(negative);
+                continue;
             }
+            let mut whole = DVector::zeros(n);
+            for (index, value) in free.iter().zip(&solution) {
+                whole[*index] = *value;
+            }
+            let residuals = columns * &whole - &self.voltage_v;
+            return Some((whole, residuals));
         }
     }
 

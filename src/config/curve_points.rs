@@ -19,6 +19,7 @@ use super::recorded::half_curves;
 use crate::analysis::gate::Rules;
 use crate::analysis::gate::gate;
 use crate::analysis::ramps::Direction;
+use crate::analysis::ramps::Ramp;
 use crate::analysis::ramps::ramps;
 use crate::analysis::thin::thin;
 use crate::estimate::Abscissa;
@@ -274,24 +275,7 @@ impl Builder<'_> {
         let shift = raw.first_recorded_ramp.unwrap_or(0);
         let mut curves = Vec::new();
         for ramp in raw.ramps.as_ref().unwrap_or(&all) {
-            let Some(own) = recorded.get(ramp + shift) else {
-                let found = format!("ramp {} of a record with {}", ramp + shift, recorded.len());
-                return Err(self.place.value(
-                    format!("{key}.ramps"),
-                    found,
-                    "ramps that the record holds",
-                ));
-            };
-            let scan_rate = own.scan_rate.value;
-            if (scan_rate / rate_v_s - 1.0).abs() > SCAN_RATE_TOLERANCE {
-                let found =
-                    format!("a record at {scan_rate:.5} V/s under a sweep at {rate_v_s} V/s");
-                return Err(self.place.value(
-                    key,
-                    found,
-                    "the scan rate of the record in the protocol",
-                ));
-            }
+            let own = self.ramp(entry, &recorded, (ramp + shift, *rate_v_s))?;
             let range =
                 raw.lowest_v.unwrap_or(f64::NEG_INFINITY)..=raw.highest_v.unwrap_or(f64::INFINITY);
             let (x, y) = rising(&record, own.points.clone(), own.direction, &range);
@@ -314,6 +298,28 @@ impl Builder<'_> {
             });
         }
         Ok(curves)
+    }
+
+    /// A recorded ramp, which must be as fast as the protocol's.
+    fn ramp<'r>(
+        &self,
+        entry: &Entry<'_>,
+        recorded: &'r [Ramp],
+        (index, rate_v_s): (usize, f64),
+    ) -> Result<&'r Ramp, ConfigError> {
+        let key = &entry.key;
+        let Some(own) = recorded.get(index) else {
+            let found = format!("ramp {index} of a record with {}", recorded.len());
+            let expected = "ramps that the record holds";
+            return Err(self.place.value(format!("{key}.ramps"), found, expected));
+        };
+        let scan_rate = own.scan_rate.value;
+        if (scan_rate / rate_v_s - 1.0).abs() > SCAN_RATE_TOLERANCE {
+            let found = format!("a record at {scan_rate:.5} V/s under a sweep at {rate_v_s} V/s");
+            let expected = "the scan rate of the record in the protocol";
+            return Err(self.place.value(key, found, expected));
+        }
+        Ok(own)
     }
 
     /// The impedance over the frequency: what the Kramers-Kronig gate passes.

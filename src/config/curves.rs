@@ -26,7 +26,7 @@ pub(super) fn curve_name(raw: &RawCurve) -> &str {
 #[derive(Default)]
 pub(super) struct Curves {
     pub(super) observations: Vec<Observation>,
-    pub(super) curves: Vec<MeasuredCurve>,
+    pub(super) measured: Vec<MeasuredCurve>,
     pub(super) calibrations: Vec<Calibration>,
     pub(super) noise_groups: Vec<NoiseGroup>,
 }
@@ -88,8 +88,8 @@ impl Builder<'_> {
             let points = self.points(&entry, &protocols[entry.protocol])?;
             self.enter(&mut built, &entry, points, (protocols, first))?;
         }
-        for (i, curve) in built.curves.iter().enumerate() {
-            let earlier = &built.curves[..i];
+        for (i, curve) in built.measured.iter().enumerate() {
+            let earlier = &built.measured[..i];
             if earlier.iter().any(|other| other.name == curve.name) {
                 let found = format!("two curves named '{}'", curve.name);
                 let expected = "a name = \"...\" of its own for each [[curve]]";
@@ -199,7 +199,7 @@ impl Builder<'_> {
             if noise == NoiseOfPoints::Absolute {
                 group.extend(curve.members.iter().copied());
             }
-            built.curves.push(curve);
+            built.measured.push(curve);
         }
         if entry.raw.noise != Some(RawCurveNoise::Stated) && !group.is_empty() {
             built.noise_groups.push(NoiseGroup {
@@ -219,7 +219,7 @@ impl Builder<'_> {
         (built, first): (&mut Curves, usize),
     ) -> Result<(), ConfigError> {
         let name = curve_name(entry.raw);
-        let own = built.curves.iter().filter(|curve| {
+        let own = built.measured.iter().filter(|curve| {
             let suffix = curve.name.strip_prefix(name);
             suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(','))
         });
@@ -248,7 +248,7 @@ impl Builder<'_> {
                 let expected = "a scale by [[calibration]] instead, or none";
                 return Err(self.place.value(key, found, expected));
             }
-            if !entry.raw.voltammogram.is_some() {
+            if entry.raw.voltammogram.is_none() {
                 let members = unknowns.iter().flat_map(|u| u.members.clone()).collect();
                 unknowns.truncate(1);
                 unknowns[0].members = members;

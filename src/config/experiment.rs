@@ -92,34 +92,13 @@ impl Builder<'_> {
         let mut extras = self.observations(&protocols, false)?;
         let compared = self.curves(&protocols, (extras.len(), false))?;
         extras.extend(compared.observations);
-        let variants: Vec<Variant> = raw
-            .variant
-            .iter()
-            .map(|v| self.variant(v, &protocols))
-            .collect::<Result<_, _>>()?;
-        for (i, variant) in variants.iter().enumerate() {
-            if variants[..i].iter().any(|other| other.name == variant.name) {
-                let found = format!("'{}' twice", variant.name);
-                return Err(self
-                    .place
-                    .value("variant", found, "a name of its own for each"));
-            }
-        }
-        self.check_compared(&variants)?;
-        for variant in &variants {
-            self.check_count(variant, observations.len())?;
-        }
-        if variants.is_empty() {
-            return Err(self
-                .place
-                .value("variant", "none", "at least one [[variant]]"));
-        }
+        let variants = self.variants(&protocols, observations.len())?;
         Ok(Study {
             name: raw.name.clone(),
             assumptions: raw.assumptions.clone(),
             cells: raw.cell.iter().map(|cell| cell.name.clone()).collect(),
-            curves: curves.curves,
-            compared_curves: compared.curves,
+            curves: curves.measured,
+            compared_curves: compared.measured,
             calibrations,
             noise_groups,
             candidates: self.candidates(&protocols)?,
@@ -135,6 +114,34 @@ impl Builder<'_> {
             fine: self.resolution("mesh.fine", &raw.mesh.fine)?,
             settings: self.settings()?,
         })
+    }
+
+    /// The variants, checked against each other and against the number of data.
+    fn variants(&self, protocols: &[Protocol], n_data: usize) -> Result<Vec<Variant>, ConfigError> {
+        let variants: Vec<Variant> = self
+            .raw
+            .variant
+            .iter()
+            .map(|v| self.variant(v, protocols))
+            .collect::<Result<_, _>>()?;
+        for (i, variant) in variants.iter().enumerate() {
+            if variants[..i].iter().any(|other| other.name == variant.name) {
+                let found = format!("'{}' twice", variant.name);
+                return Err(self
+                    .place
+                    .value("variant", found, "a name of its own for each"));
+            }
+        }
+        self.check_compared(&variants)?;
+        for variant in &variants {
+            self.check_count(variant, n_data)?;
+        }
+        if variants.is_empty() {
+            return Err(self
+                .place
+                .value("variant", "none", "at least one [[variant]]"));
+        }
+        Ok(variants)
     }
 
     fn settings(&self) -> Result<FitSettings, ConfigError> {

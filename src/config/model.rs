@@ -22,6 +22,7 @@ use crate::mechanism::Battery;
 use crate::mechanism::Coefficient;
 use crate::mechanism::Depth;
 use crate::mechanism::Equation;
+use crate::mechanism::Feature;
 use crate::mechanism::Fresh;
 use crate::mechanism::HalfCell;
 use crate::mechanism::Law;
@@ -186,37 +187,43 @@ fn parameter(
         return Err(place.value(key("value"), found, expected));
     }
     if raw.source.trim().is_empty() {
-        return Err(place.value(
-            key("source"),
-            "nothing",
-            "a source; 'assumed' is a legal one",
-        ));
+        let expected = "a source; 'assumed' is a legal one";
+        return Err(place.value(key("source"), "nothing", expected));
     }
     let prior = raw
         .prior
         .map(|p| p.build(place, &key("prior"), &unit))
         .transpose()?;
-    let start_from = raw.start_from.map(RawFeature::build);
-    if let Some((_, wanted)) = start_from {
-        let wanted_unit = Unit::parse(wanted).expect("units in the code are known");
-        if !unit.is_compatible(&wanted_unit) {
-            let found = format!("a feature in {wanted} for a parameter in {unit}");
-            return Err(place.value(key("start_from"), found, "a feature with its unit"));
-        }
-    }
-    let start_from = start_from.map(|(feature, _)| feature);
     Ok(Parameter {
         name: name.to_owned(),
         meaning: raw.meaning.clone(),
+        start_from: start_from(place, &key("start_from"), raw, &unit)?,
         unit,
         value,
         bounds,
         prior,
         depends_on_catalyst: raw.depends_on_catalyst,
-        start_from,
         tied_to,
         source: raw.source.clone(),
     })
+}
+
+/// The feature of a curve that a parameter starts from, which must have its unit.
+fn start_from(
+    place: &Place<'_>,
+    key: &str,
+    raw: &RawParameter,
+    unit: &Unit,
+) -> Result<Option<Feature>, ConfigError> {
+    let Some((feature, wanted)) = raw.start_from.map(RawFeature::build) else {
+        return Ok(None);
+    };
+    let wanted_unit = Unit::parse(wanted).expect("units in the code are known");
+    if unit.is_compatible(&wanted_unit) {
+        return Ok(Some(feature));
+    }
+    let found = format!("a feature in {wanted} for a parameter in {unit}");
+    Err(place.value(key, found, "a feature with its unit"))
 }
 
 fn check_unique<'n>(

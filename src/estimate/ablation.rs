@@ -31,9 +31,11 @@ pub struct Ablation {
 /// The name of all numbers that come from no record.
 const STATED: &str = "stated numbers";
 
-/// Data that are left out together: those of a record, or all stated numbers.
-fn parts(study: &Study) -> Vec<(String, Vec<usize>)> {
-    let mut parts: Vec<(String, Vec<usize>)> = Vec::new();
+/// Name and positions of data that are left out together: those of a record, or all stated numbers.
+type Part = (String, Vec<usize>);
+
+fn parts(study: &Study) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
     let mut stated: Vec<usize> = (0..study.observations.len()).collect();
     for curve in &study.curves {
         stated.retain(|row| !curve.members.contains(row));
@@ -68,7 +70,7 @@ pub(super) fn ablations(task: &Task<'_>, x: &[f64]) -> Vec<Ablation> {
     task.monitor.begin(&task.stage("leaving records out"), 1);
     let n = task.measurements.observations().len();
     let all = std::iter::once(None).chain(parts.into_iter().map(Some));
-    let counters: Vec<(Counters, Option<(String, Vec<usize>)>)> =
+    let counters: Vec<(Counters, Option<Part>)> =
         all.map(|part| (Counters::default(), part)).collect();
     let quiet = Quiet(task.monitor);
     let fits: Vec<Ablation> = counters

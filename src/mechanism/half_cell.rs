@@ -134,10 +134,6 @@ impl<S: Scalar> Couple<S> {
     ///
     /// # Panics
     /// If the mechanism is no half cell or `values` is shorter than its table.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "construction of the mechanism has checked the names"
-    )]
     pub fn new(mechanism: &Mechanism, values: &[S]) -> Self {
         let half_cell = mechanism.half_cell().expect("a half cell");
         let at = |id: ParameterId| values[id.index()];

@@ -217,6 +217,16 @@ impl Observable {
     /// # Errors
     /// What the protocol lacks.
     pub fn check(&self, protocol: &Protocol) -> Result<(), String> {
+        match self {
+            Self::Point(point) => point.lacks(protocol).map_or(Ok(()), |what| {
+                let (step, name) = (point.step(), &protocol.name);
+                Err(format!("step {step} of protocol '{name}' without {what}"))
+            }),
+            _ => self.check_number(protocol),
+        }
+    }
+
+    fn check_number(&self, protocol: &Protocol) -> Result<(), String> {
         let step = |index: usize| {
             let n = protocol.steps.len();
             let missing = format!(
@@ -232,11 +242,7 @@ impl Observable {
             ))
         };
         match self {
-            Self::Transference => Ok(()),
-            Self::Point(point) => match point.lacks(protocol) {
-                Some(what) => lacks(point.step(), &what),
-                None => Ok(()),
-            },
+            Self::Transference | Self::Point(_) => Ok(()),
             Self::AnodeShare { step: index } => step(*index).map(|_| ()),
             Self::Capacity {
                 step: index,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
@@ -23,6 +24,12 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
 ];
+
+/// The plane of a figure.
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// What drawing gives.
+type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// One line of a figure.
 pub(super) struct Line {
@@ -307,10 +314,7 @@ impl Figure {
         Some(svg)
     }
 
-    fn draw_on(
-        &self,
-        area: &DrawingArea<SVGBackend<'_>, Shift>,
-    ) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+    fn draw_on(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Drawn {
         area.fill(&WHITE)?;
         let (x, y) = self.ranges();
         let mut chart = ChartBuilder::on(area)
@@ -347,17 +351,27 @@ impl Figure {
                     .legend(move |at| PathElement::new(key(at), style));
             }
         }
+        self.draw_marks(&mut chart)?;
+        chart
+            .configure_series_labels()
+            .background_style(WHITE.mix(0.8))
+            .border_style(RGBColor(200, 200, 200))
+            .label_font(("sans-serif", 14))
+            .position(self.legend.clone())
+            .draw()?;
+        Ok(())
+    }
+
+    fn draw_marks(&self, chart: &mut Chart<'_, '_>) -> Drawn {
         let mut labelled = Vec::new();
         for mark in &self.marks {
             let (colour, at, radius) = (mark.colour, mark.at, mark.radius_px);
+            let width = if radius < RADIUS_PX { 1 } else { 2 };
+            let ring = ShapeStyle::from(&colour).stroke_width(width);
             let drawn = chart.draw_series(std::iter::once(
                 EmptyElement::at(at)
                     + Circle::new((0, 0), radius, WHITE.filled())
-                    + Circle::new(
-                        (0, 0),
-                        radius,
-                        ShapeStyle::from(&colour).stroke_width(radius.min(4) as u32 / 2),
-                    )
+                    + Circle::new((0, 0), radius, ring)
                     + Circle::new((0, 0), radius / 3, colour.filled()),
             ))?;
             if !mark.label.is_empty() && !labelled.contains(&(&mark.label, colour)) {
@@ -367,13 +381,6 @@ impl Figure {
                 });
             }
         }
-        chart
-            .configure_series_labels()
-            .background_style(WHITE.mix(0.8))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 14))
-            .position(self.legend.clone())
-            .draw()?;
         Ok(())
     }
 }

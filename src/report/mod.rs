@@ -136,6 +136,31 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
             tables::parameters_csv(&parameters).map_err(table)?,
         ),
     ];
+    files.extend(simulated_files(study, report).map_err(table)?);
+    if !study.curves.is_empty() || !study.compared_curves.is_empty() {
+        let variants: Vec<_> = report
+            .variants
+            .iter()
+            .map(|v| {
+                let name = study.variants[v.variant].name.as_str();
+                (name, curves::points(study, v))
+            })
+            .collect();
+        let bytes = curves::curves_csv(&variants, study).map_err(table)?;
+        files.push(("curves.csv".to_owned(), bytes));
+    }
+    let figures = figures::figures(study, report).into_iter();
+    let figures = figures.chain(curve_figures::curve_figures(study, report));
+    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
+    Ok(files)
+}
+
+/// What every protocol of every cell and variant gave.
+fn simulated_files(
+    study: &Study,
+    report: &FitReport,
+) -> polars::prelude::PolarsResult<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
     for variant in &report.variants {
         for curves in &variant.curves {
             let area_m2 = curves.model.area_m2();
@@ -155,27 +180,12 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
                 ("spectra", tables::spectra_parquet(curves, &origin)),
             ];
             for (kind, bytes) in parts {
-                if let Some(bytes) = bytes.map_err(table)? {
+                if let Some(bytes) = bytes? {
                     files.push((format!("{kind}-{stem}.parquet"), bytes));
                 }
             }
         }
     }
-    if !study.curves.is_empty() || !study.compared_curves.is_empty() {
-        let variants: Vec<_> = report
-            .variants
-            .iter()
-            .map(|v| {
-                let name = study.variants[v.variant].name.as_str();
-                (name, curves::points(study, v))
-            })
-            .collect();
-        let bytes = curves::curves_csv(&variants, study).map_err(table)?;
-        files.push(("curves.csv".to_owned(), bytes));
-    }
-    let figures = figures::figures(study, report).into_iter();
-    let figures = figures.chain(curve_figures::curve_figures(study, report));
-    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
     Ok(files)
 }
 
