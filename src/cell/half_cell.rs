@@ -203,7 +203,7 @@ impl<S: Scalar> HalfCellPhysics<S> {
 fn widening_shares(n_volumes: usize, span: f64) -> Vec<f64> {
     let total = |factor: f64| (0..n_volumes).map(|j| factor.powf(j as f64)).sum::<f64>();
     let (mut low, mut high) = (1.0, 2.0);
-    while total(high) < span && high < 1e3 {
+    while total(high) < span && high < 1e12 {
         high *= 2.0;
     }
     for _ in 0..200 {
