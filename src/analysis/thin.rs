@@ -95,7 +95,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// A curve with a knee and a peak, drawn through 40 of its 2000 noisy points, stays within 3 % of its height, which is up to two.
+        /// A curve with a knee and a peak, drawn through 40 of its 2000 noisy points, misses no more than half the spacing
+        /// of the kept points along its length, (h + 3)/80 for a height h of up to two, and the noise.
         #[test]
         fn knees_and_peaks_are_kept(knee in 0.1..0.9f64, peak in 0.1..0.9f64, width in 0.02..0.2f64) {
             let curve = |x: f64| {
@@ -109,7 +110,7 @@ mod tests {
             prop_assert!(kept_x.len() > 30 && kept_x.len() <= 40);
             for x in &x[50..1950] {
                 let drawn = linear(&kept_x, &kept_y, *x).unwrap();
-                prop_assert!((drawn - curve(*x)).abs() < 0.06, "{} at {}", drawn - curve(*x), x);
+                prop_assert!((drawn - curve(*x)).abs() < 0.07, "{} at {}", drawn - curve(*x), x);
             }
         }
 
