@@ -156,6 +156,7 @@ impl Builder<'_> {
         (protocols, first): (&[Protocol], usize),
     ) -> Result<(), ConfigError> {
         let name = curve_name(entry.raw);
+        let before = built.measured.len();
         let mut group = Vec::new();
         for Points {
             suffix,
@@ -207,7 +208,8 @@ impl Builder<'_> {
                 members: group,
             });
         }
-        self.instruments(entry, (built, first))
+        let own = built.measured[before..].to_vec();
+        self.instruments(entry, &own, (built, first))
     }
 
     /// The instrument's unknowns of the curves of an entry: offsets of a potential, a current, or the resistance of the
@@ -216,14 +218,10 @@ impl Builder<'_> {
     fn instruments(
         &self,
         entry: &Entry<'_>,
+        own: &[MeasuredCurve],
         (built, first): (&mut Curves, usize),
     ) -> Result<(), ConfigError> {
         let name = curve_name(entry.raw);
-        let own = built.measured.iter().filter(|curve| {
-            let suffix = curve.name.strip_prefix(name);
-            suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(','))
-        });
-        let own: Vec<MeasuredCurve> = own.cloned().collect();
         for (what, sd) in [
             ("offset", entry.raw.offset_sd),
             ("slope", entry.raw.slope_sd),
