@@ -22,6 +22,8 @@ pub mod simulate;
 
 pub mod observe;
 
+pub mod surrogate;
+
 pub mod estimate;
 
 pub mod report;

@@ -7,9 +7,9 @@ use serde_json::Value;
 use serde_json::json;
 use sulfit::config::read_study;
 use sulfit::estimate::Noise;
-use sulfit::estimate::Resolution;
 use sulfit::estimate::residuals;
 use sulfit::simulate::Mesh;
+use sulfit::simulate::Resolution;
 
 use crate::Solver;
 use crate::discharge::repeated;

@@ -4,6 +4,7 @@ mod measured;
 mod progress;
 mod raw;
 mod state;
+mod train;
 
 use std::io::Write;
 use std::path::Path;
@@ -34,6 +35,8 @@ use progress::Terminal;
 use raw::RawArguments;
 use raw::run_raw;
 use state::FolderArchive;
+use train::TrainArguments;
+use train::run_train;
 
 /// Some runs failed or did not converge.
 const EXIT_INCOMPLETE: u8 = 1;
@@ -56,6 +59,8 @@ enum Command {
     Recover(RecoverArguments),
     /// Run the protocols of an experiment at the values of its mechanism file, without fitting
     Simulate(SimulateArguments),
+    /// Simulate the cell model all over a box of parameters and train a surrogate for it
+    Train(TrainArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
     Check(CheckArguments),
     /// Read files of instruments, check them, and write one record in the Battery Data Format
@@ -144,6 +149,7 @@ pub fn run() -> ExitCode {
         Command::Fit(arguments) => run_fit(&arguments),
         Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
+        Command::Train(arguments) => run_train(&arguments),
         Command::Check(arguments) => run_check(&arguments.file),
         Command::Import(arguments) => run_import(&arguments),
         Command::Inspect(arguments) => run_inspect(&arguments),

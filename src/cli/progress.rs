@@ -55,6 +55,14 @@ impl Terminal {
 }
 
 impl Terminal {
+    /// Moves on by iterations of which nothing else is told.
+    pub(super) fn advance_plainly(&self, iteration: usize) {
+        self.bar.set_position(iteration as u64);
+        let left = self.time_left();
+        let left = left.map_or_else(String::new, |left| format!("at most {left} left"));
+        self.bar.set_message(left);
+    }
+
     /// The time that the stage takes if it needs all its iterations, at the pace of those so far.
     fn time_left(&self) -> Option<HumanDuration> {
         let done = u32::try_from(self.bar.position())

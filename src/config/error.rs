@@ -20,6 +20,14 @@ pub enum ConfigError {
         /// What the system said.
         reason: String,
     },
+    /// A file of networks is damaged or belongs elsewhere.
+    #[error("{}: {reason}", path.display())]
+    Networks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The text is not what the format allows.
     #[error("{}:{line}: {message}", path.display())]
     Syntax {

@@ -23,7 +23,6 @@ use crate::estimate::Noise;
 use crate::estimate::Observation;
 use crate::estimate::Ordering;
 use crate::estimate::Prediction;
-use crate::estimate::Resolution;
 use crate::estimate::Search;
 use crate::estimate::Study;
 use crate::estimate::Target;
@@ -35,6 +34,7 @@ use crate::observe::Observable;
 use crate::protocol::Protocol;
 use crate::simulate::Accuracy;
 use crate::simulate::Mesh;
+use crate::simulate::Resolution;
 use crate::units::Unit;
 
 /// Reads an experiment and everything it names.
@@ -42,6 +42,14 @@ use crate::units::Unit;
 /// # Errors
 /// [`ConfigError`] with the file and the line or key at fault.
 pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
+    with_builder(path, |builder| builder.study())
+}
+
+/// Reads an experiment's file and all that it names, for whoever builds something of it.
+pub(super) fn with_builder<T>(
+    path: &Path,
+    build: impl FnOnce(&Builder<'_>) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
     let raw: RawExperiment = parse_toml(path, &read_text(path)?)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mechanism = Arc::new(read_mechanism(&folder.join(&raw.mechanism))?);
@@ -53,7 +61,7 @@ pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
         facts: store.facts(),
         store: &store,
     };
-    builder.study()
+    build(&builder)
 }
 
 /// Checks a raw experiment against what it names.
@@ -67,7 +75,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn study(&self) -> Result<Study, ConfigError> {
+    pub(super) fn study(&self) -> Result<Study, ConfigError> {
         let raw = self.raw;
         if raw.observable.is_empty() && raw.curve.is_empty() {
             let expected = "at least one [[observable]] or [[curve]]";
@@ -93,7 +101,7 @@ impl Builder<'_> {
         let compared = self.curves(&protocols, (extras.len(), false))?;
         extras.extend(compared.observations);
         let variants = self.variants(&protocols, observations.len())?;
-        Ok(Study {
+        let mut study = Study {
             name: raw.name.clone(),
             assumptions: raw.assumptions.clone(),
             cells: raw.cell.iter().map(|cell| cell.name.clone()).collect(),
@@ -113,7 +121,11 @@ impl Builder<'_> {
             coarse: self.resolution("mesh.coarse", &raw.mesh.coarse)?,
             fine: self.resolution("mesh.fine", &raw.mesh.fine)?,
             settings: self.settings()?,
-        })
+            guide: None,
+            guide_refusal: None,
+        };
+        self.find_guide(&mut study)?;
+        Ok(study)
     }
 
     /// The variants, checked against each other and against the number of data.
@@ -154,6 +166,8 @@ impl Builder<'_> {
             search,
             polished,
             loss,
+            surrogate_starts,
+            ..
         } = self.raw.fit;
         let search = search.unwrap_or(RawSearch::Sobol);
         let rounds = match search {
@@ -166,6 +180,7 @@ impl Builder<'_> {
             ("iterations_max", iterations_max),
             ("polished", polished.unwrap_or(1)),
             ("search.swarm.rounds", rounds),
+            ("surrogate_starts", surrogate_starts.unwrap_or(1)),
         ] {
             if value == 0 {
                 return Err(self.place.value(format!("fit.{key}"), "0", "at least 1"));
@@ -217,7 +232,11 @@ impl Builder<'_> {
         Ok(Robust { loss, f_scale })
     }
 
-    fn resolution(&self, key: &str, raw: &RawResolution) -> Result<Resolution, ConfigError> {
+    pub(super) fn resolution(
+        &self,
+        key: &str,
+        raw: &RawResolution,
+    ) -> Result<Resolution, ConfigError> {
         const VOLUMES_MAX: usize = 1000;
         for (name, count) in [("separator", raw.separator), ("cathode", raw.cathode)] {
             if count == 0 || count > VOLUMES_MAX {

@@ -78,6 +78,9 @@ pub(super) struct RawFit {
     pub(super) search: Option<RawSearch>,
     pub(super) polished: Option<usize>,
     pub(super) loss: Option<RawLoss>,
+    /// Folder of a surrogate that finds starts, or `none`.
+    pub(super) surrogate: Option<PathBuf>,
+    pub(super) surrogate_starts: Option<usize>,
 }
 
 /// A robust loss, and the residual in standard deviations from which on it spares outliers.

@@ -207,3 +207,66 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let values: Vec<f64> = values.collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Spectrum;
+
+    /// Two sloping plateaus around 2.3 V and 1.4 V, joined by a steep step.
+    fn two_plateaus() -> Features {
+        let share: Vec<f64> = (0..=400).map(|i| f64::from(i) / 400.0).collect();
+        let voltage = share.iter().map(|s| {
+            let step = 1.0 / (1.0 + ((s - 0.4) / 0.005).exp());
+            1.4 + 0.9 * step - 0.02 * (s - 0.5)
+        });
+        Features {
+            voltammograms: Vec::new(),
+            spectra: Vec::new(),
+            discharge: Some((voltage.collect(), share)),
+        }
+    }
+
+    #[test]
+    fn plateaus_are_where_most_charge_passes() {
+        let features = two_plateaus();
+        assert!((features.plateau(true).unwrap() - 2.3).abs() < 0.02);
+        assert!((features.plateau(false).unwrap() - 1.4).abs() < 0.02);
+    }
+
+    #[test]
+    fn resistances_are_those_of_the_circuit() {
+        let frequency_hz: Vec<f64> = (0..60)
+            .map(|i| 1e5 / 10f64.powf(f64::from(i) / 10.0))
+            .collect();
+        let impedance = frequency_hz.iter().map(|f| {
+            // 5 Ω in series with 100 Ω beside 20 µF.
+            let omega_tau = 2.0 * PI * f * 100.0 * 2e-5;
+            let share = 1.0 / (1.0 + omega_tau * omega_tau);
+            (5.0 + 100.0 * share, -100.0 * omega_tau * share)
+        });
+        let features = Features {
+            voltammograms: Vec::new(),
+            spectra: vec![Spectrum {
+                impedance_ohm: impedance.collect(),
+                frequency_hz: frequency_hz.clone(),
+            }],
+            discharge: None,
+        };
+        assert!((features.circuit("R0").unwrap() - 5.0).abs() < 0.05);
+        assert!((features.circuit("R1").unwrap() - 100.0).abs() < 1.0);
+        assert_eq!(features.circuit("R9"), None);
+    }
+
+    #[test]
+    fn curves_that_show_nothing_give_nothing() {
+        let features = Features {
+            voltammograms: Vec::new(),
+            spectra: Vec::new(),
+            discharge: None,
+        };
+        assert_eq!(features.plateau(true), None);
+        assert_eq!(features.circuit("R0"), None);
+        assert_eq!(mean(features.separations().map(|(_, s)| s.0)), None);
+    }
+}

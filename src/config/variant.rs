@@ -15,10 +15,10 @@ use super::model::read_mechanism;
 use crate::estimate::Blind;
 use crate::estimate::Free;
 use crate::estimate::Role;
-use crate::estimate::Scale;
 use crate::estimate::Variant;
 use crate::mechanism::ParameterId;
 use crate::mechanism::Prior;
+use crate::mechanism::Scale;
 use crate::protocol::Protocol;
 use crate::units::Unit;
 

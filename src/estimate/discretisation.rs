@@ -3,12 +3,12 @@
 use nalgebra::DMatrix;
 use nalgebra::DVector;
 
-use super::study::Resolution;
 use super::task::Task;
 use super::task::targets;
 use super::uncertainty::Information;
 use crate::numerics::least_squares::Solution;
 use crate::simulate::Mesh;
+use crate::simulate::Resolution;
 
 /// How far each estimate would move on a mesh twice as fine, in its standard deviations; `None` if a simulation failed.
 ///

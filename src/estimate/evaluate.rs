@@ -3,11 +3,11 @@
 use super::Forgetful;
 use super::counters::Counters;
 use super::fit::new_task;
-use super::study::Resolution;
 use super::study::Study;
 use super::task::Patient;
 use crate::numerics::least_squares::Linearisation;
 use crate::numerics::least_squares::Residuals;
+use crate::simulate::Resolution;
 
 /// Residuals of all data, then of the priors, of one variant at coordinates `x`; `None` if a simulation failed.
 ///

@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::design::promises;
 use super::discretisation::mesh_shifts;
 use super::evidence::Evidence;
+use super::guide::judged;
 use super::knowledge::Knowledge;
 use super::measurement::Measurements;
 use super::noise::settled_on_fine_mesh;
@@ -226,6 +227,9 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
     let coarse = task.objective(task.study.coarse, "").cost(&solution.x);
     VariantReport {
         cost_coarse: coarse.unwrap_or(f64::NAN),
+        guide: searched
+            .guide
+            .map(|guide| judged(&task, guide, &solution.x)),
         starts: searched.starts,
         alternatives,
         noise_factors,
@@ -369,6 +373,7 @@ fn reported(task: &Task<'_>, solution: Solution, profiles: Vec<Option<Profile>>)
         mesh_shifts: Vec::new(),
         noise_factors: Vec::new(),
         polished: Vec::new(),
+        guide: None,
         starts: Vec::<StartReport>::new(),
         alternatives: Vec::new(),
     }

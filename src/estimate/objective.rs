@@ -11,7 +11,6 @@ use super::belief::Belief;
 use super::counters::Counters;
 use super::counters::INTERRUPTED;
 use super::measurement::Measurements;
-use super::study::Resolution;
 use super::study::Role;
 use super::study::Study;
 use super::study::Target;
@@ -26,6 +25,7 @@ use crate::numerics::scalar::constants;
 use crate::protocol::Start;
 use crate::simulate::JumpPlan;
 use crate::simulate::Outcome;
+use crate::simulate::Resolution;
 use crate::simulate::SimulationFailure;
 use crate::simulate::run;
 
@@ -351,15 +351,28 @@ impl<'s> Objective<'s> {
 
     fn linearise_at(&self, x: &[f64], plans: &[Vec<JumpPlan>]) -> Option<Linearisation> {
         let (values, derivatives) = self.simulator.linearise(x, plans).ok()?;
-        let data = self.measurements.linearised(&values, &derivatives);
-        let rows = [data.jacobian.view(), self.belief.rows().view()];
-        let jacobian = ndarray::concatenate(ndarray::Axis(0), &rows).ok()?;
-        let residuals = [data.residuals, self.belief.residuals(x)].concat();
-        Some(Linearisation {
-            residuals,
-            jacobian,
-        })
+        assembled(
+            (&self.measurements, &self.belief),
+            x,
+            (&values, &derivatives),
+        )
     }
+}
+
+/// Rows of the data, then of the priors, from model values and their derivatives.
+pub(super) fn assembled(
+    (measurements, belief): (&Measurements, &Belief),
+    x: &[f64],
+    (values, derivatives): (&[f64], &Array2<f64>),
+) -> Option<Linearisation> {
+    let data = measurements.linearised(values, derivatives);
+    let rows = [data.jacobian.view(), belief.rows().view()];
+    let jacobian = ndarray::concatenate(ndarray::Axis(0), &rows).ok()?;
+    let residuals = [data.residuals, belief.residuals(x)].concat();
+    Some(Linearisation {
+        residuals,
+        jacobian,
+    })
 }
 
 impl Residuals for Objective<'_> {

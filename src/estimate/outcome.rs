@@ -91,6 +91,8 @@ pub struct Verdict {
 /// What became of one start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StartReport {
+    /// Whether a surrogate found it.
+    pub is_guided: bool,
     /// Cost at the start, on the coarse mesh.
     pub cost_at_start: Option<f64>,
     /// Cost at its end, on the coarse mesh.
@@ -101,6 +103,24 @@ pub struct StartReport {
     pub stop: StopReason,
     /// Number of the optimum that it ended in, counted from zero in order of cost; `None` if it failed.
     pub optimum: Option<usize>,
+}
+
+/// What a surrogate did for a fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuideReport {
+    /// Its name.
+    pub name: String,
+    /// Starts that it followed down.
+    pub starts: usize,
+    /// Distinct ends, which the cell model was asked about.
+    pub distinct: usize,
+    /// Points that it was asked about.
+    pub asked: usize,
+    /// Points that it did not answer: outside its box, without a value, or its networks disagreed.
+    pub refused: usize,
+    /// What it says of the optimum: cost, and for every observation value and conformal interval; `None` if it does not
+    /// answer there.
+    pub at_optimum: Option<(f64, Vec<(f64, (f64, f64))>)>,
 }
 
 /// The cost under another reading of the source, after a fit of its own on the coarse mesh.
@@ -158,6 +178,8 @@ pub struct VariantReport {
     pub scaled_gradient: f64,
     /// Why the fit ended.
     pub stop: StopReason,
+    /// What a surrogate did, if one was asked.
+    pub guide: Option<GuideReport>,
     /// What became of every start.
     pub starts: Vec<StartReport>,
     /// Observations.

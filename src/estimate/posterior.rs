@@ -4,7 +4,6 @@ use super::SamplingStatus;
 use super::archive::Archive;
 use super::archive::fingerprint;
 use super::objective::Objective;
-use super::study::Resolution;
 use super::task::Task;
 use super::uncertainty::Information;
 use crate::numerics::diagnostics::Summary;
@@ -20,6 +19,7 @@ use crate::numerics::posterior::SamplingProgress;
 use crate::numerics::posterior::sample;
 use crate::numerics::whitening::Evaluation;
 use crate::numerics::whitening::Laplace;
+use crate::simulate::Resolution;
 
 /// Chains, which tell by their agreement whether they have arrived.
 const CHAINS: usize = 4;

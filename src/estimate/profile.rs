@@ -11,7 +11,6 @@ use rayon::prelude::*;
 use super::Status;
 use super::archive::fingerprint;
 use super::counters::Counters;
-use super::study::Resolution;
 use super::task::DAMPING_NEAR;
 use super::task::Quiet;
 use super::task::Task;
@@ -19,6 +18,7 @@ use super::task::UPDATES_MAX;
 use super::uncertainty::Information;
 use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::minimise;
+use crate::simulate::Resolution;
 
 /// The quantile of the normal distribution that bounds a two-sided interval of 95 %.
 pub const NORMAL_95: f64 = 1.959_963_984_540_054;

@@ -12,6 +12,8 @@ use super::archive::fingerprint;
 use super::archive::solution_of;
 use super::archive::solution_rows;
 use super::counters::Counters;
+use super::guide::guided;
+use super::outcome::GuideReport;
 use super::outcome::StartReport;
 use super::study::Search;
 use super::task::DAMPING_FAR;
@@ -34,6 +36,8 @@ const SAME_RISE: f64 = 1.0;
 
 /// What a search found.
 pub(super) struct Searched {
+    /// What a surrogate did, if one was asked.
+    pub(super) guide: Option<GuideReport>,
     /// What became of every start, the lowest cost first.
     pub(super) starts: Vec<StartReport>,
     /// The distinct optima, the lowest cost first.
@@ -42,20 +46,30 @@ pub(super) struct Searched {
 
 /// A start and its end.
 struct Descent {
-    cost_at_start: Option<f64>,
+    start: Start,
     solution: Solution,
+}
+
+/// A point to be followed down.
+struct Start {
+    x: Vec<f64>,
+    /// Its cost on the coarse mesh, if it could be simulated.
+    cost: Option<f64>,
+    is_guided: bool,
 }
 
 /// Finds the optima of the coarse mesh.
 pub(super) fn search(task: &Task<'_>) -> Searched {
-    let starts = starts(task);
+    let guided = guided(task);
+    let (points, guide) = guided.map_or((Vec::new(), None), |g| (g.points, Some(g.report)));
+    let starts = starts(task, points);
     let stage = task.stage("coarse mesh");
     task.monitor.begin(&stage, starts.len());
     let done = AtomicUsize::new(0);
     let results: Vec<(Descent, Counters)> = starts
-        .par_iter()
-        .map(|(cost, start)| {
-            let (solution, counters) = one_descent(task, start);
+        .into_par_iter()
+        .map(|start| {
+            let (solution, counters) = one_descent(task, &start.x);
             let finished = done.fetch_add(1, Memory::Relaxed) + 1;
             task.monitor.advance(&Status {
                 stage: &stage,
@@ -65,11 +79,7 @@ pub(super) fn search(task: &Task<'_>) -> Searched {
                 evaluations: counters.evaluations.load(Memory::Relaxed),
                 failed: counters.failed(),
             });
-            let descent = Descent {
-                cost_at_start: *cost,
-                solution,
-            };
-            (descent, counters)
+            (Descent { start, solution }, counters)
         })
         .collect();
     let mut descents = Vec::new();
@@ -78,7 +88,10 @@ pub(super) fn search(task: &Task<'_>) -> Searched {
         descents.push(descent);
     }
     descents.sort_by(|a, b| a.solution.cost.total_cmp(&b.solution.cost));
-    merged(descents)
+    Searched {
+        guide,
+        ..merged(descents)
+    }
 }
 
 /// One start followed to its end, or recalled from an earlier run.
@@ -104,17 +117,14 @@ fn one_descent(task: &Task<'_>, start: &[f64]) -> (Solution, Counters) {
 fn merged(descents: Vec<Descent>) -> Searched {
     let mut optima: Vec<Solution> = Vec::new();
     let mut starts = Vec::new();
-    for Descent {
-        cost_at_start,
-        solution,
-    } in descents
-    {
+    for Descent { start, solution } in descents {
         let known = optima
             .iter()
             .position(|optimum| is_same(optimum, &solution));
         let is_failed = !solution.cost.is_finite();
         starts.push(StartReport {
-            cost_at_start,
+            is_guided: start.is_guided,
+            cost_at_start: start.cost,
             cost: solution.cost,
             stop: solution.stop,
             iterations: solution.iterations,
@@ -125,13 +135,14 @@ fn merged(descents: Vec<Descent>) -> Searched {
         }
     }
     Searched {
+        guide: None,
         starts,
         optima: optima.into_iter().map(|solution| solution.x).collect(),
     }
 }
 
 /// Whether two ends lie in the same basin: equal cost, and no rise between them by the curvature of the lower one.
-fn is_same(lower: &Solution, other: &Solution) -> bool {
+pub(super) fn is_same(lower: &Solution, other: &Solution) -> bool {
     let Some(linearisation) = &lower.linearisation else {
         return false;
     };
@@ -141,8 +152,9 @@ fn is_same(lower: &Solution, other: &Solution) -> bool {
     other.cost - lower.cost < SAME_COST && (jacobian * step).norm_squared() < SAME_RISE
 }
 
-/// The points that are fitted, with their cost, the centre of the prior first.
-fn starts(task: &Task<'_>) -> Vec<(Option<f64>, Vec<f64>)> {
+/// The points that are fitted: the centre of the prior, then the best of those that were drawn and of those that a
+/// surrogate has found, by what the cell model says of them.
+fn starts(task: &Task<'_>, found: Vec<Vec<f64>>) -> Vec<Start> {
     let settings = &task.study.settings;
     let stage = task.stage("starts");
     let rounds = match settings.search {
@@ -150,16 +162,23 @@ fn starts(task: &Task<'_>) -> Vec<(Option<f64>, Vec<f64>)> {
         Search::Swarm { rounds } => rounds,
     };
     task.monitor.begin(&stage, rounds);
-    let points = sobol_points(task);
+    let points = sobol_points(task, settings.candidates);
     let mut rated = rated(task, points);
     if let Search::Swarm { rounds } = settings.search {
         rated = swarmed(task, rated, (rounds, &stage));
     }
-    let rank = |cost: &Option<f64>| cost.unwrap_or(f64::INFINITY);
-    rated[1..].sort_by(|a, b| rank(&a.0).total_cmp(&rank(&b.0)));
-    rated.truncate(settings.starts.max(1));
-    rated.extend(self::rated(task, task.carried.clone()));
-    rated
+    let start = |is_guided: bool| move |(cost, x)| Start { x, cost, is_guided };
+    let mut starts: Vec<Start> = rated.into_iter().map(start(false)).collect();
+    starts.extend(self::rated(task, found).into_iter().map(start(true)));
+    let rank = |start: &Start| start.cost.unwrap_or(f64::INFINITY);
+    starts[1..].sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    starts.truncate(settings.starts.max(1));
+    starts.extend(
+        self::rated(task, task.carried.clone())
+            .into_iter()
+            .map(start(false)),
+    );
+    starts
 }
 
 /// The cost of every point, side by side; `None` where a simulation failed.
@@ -185,13 +204,13 @@ fn rated(task: &Task<'_>, points: Vec<Vec<f64>>) -> Vec<(Option<f64>, Vec<f64>)>
 }
 
 /// The prior's centre, then points of a scrambled Sobol sequence through the priors.
-fn sobol_points(task: &Task<'_>) -> Vec<Vec<f64>> {
+pub(super) fn sobol_points(task: &Task<'_>, n: usize) -> Vec<Vec<f64>> {
     let settings = &task.study.settings;
     let options = task.options();
     let sds = task.belief.standard_deviations();
     let centre = task.belief.centre().to_vec();
     let mut points = vec![centre.clone()];
-    for i in 1..settings.candidates.max(1) {
+    for i in 1..n.max(1) {
         let point = centre.iter().zip(&sds).enumerate();
         let point = point.map(|(dimension, (centre, sd))| {
             let share = sobol(i - 1, dimension, settings.seed);

@@ -5,22 +5,14 @@ use std::sync::Arc;
 use crate::mechanism::Mechanism;
 use crate::mechanism::ParameterId;
 use crate::mechanism::Prior;
+use crate::mechanism::Scale;
 use crate::numerics::loss::Robust;
 use crate::numerics::scalar::Scalar;
 use crate::numerics::scalar::constants;
 use crate::observe::Observable;
 use crate::protocol::Protocol;
-use crate::simulate::Accuracy;
-use crate::simulate::Mesh;
-
-/// Mesh and tolerances.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Resolution {
-    /// Mesh.
-    pub mesh: Mesh,
-    /// Tolerances of the integration.
-    pub accuracy: Accuracy,
-}
+use crate::simulate::Resolution;
+use crate::surrogate::Surrogate;
 
 /// An offset or scale of an instrument that several observations share. It enters their residuals linearly and is
 /// solved inside the fit.
@@ -216,33 +208,6 @@ pub struct Ordering {
     pub smaller: Target,
 }
 
-/// The scale on which a free quantity is varied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// Natural logarithm.
-    Ln,
-    /// The value itself.
-    Linear,
-}
-
-impl Scale {
-    /// From value to coordinate.
-    pub fn to_coordinate(self, value: f64) -> f64 {
-        match self {
-            Self::Ln => value.ln(),
-            Self::Linear => value,
-        }
-    }
-
-    /// From coordinate to value.
-    pub fn to_value<S: Scalar>(self, coordinate: S) -> S {
-        match self {
-            Self::Ln => coordinate.exp(),
-            Self::Linear => coordinate,
-        }
-    }
-}
-
 /// What a free quantity sets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Role {
@@ -389,6 +354,35 @@ pub struct Combination {
     pub powers: Vec<(String, f64)>,
 }
 
+/// A surrogate that finds starts for the cell model.
+#[derive(Clone)]
+pub struct Guide {
+    /// The surrogate.
+    pub surrogate: Arc<Surrogate>,
+    /// Starts that it follows down.
+    pub starts: usize,
+    /// A number for its networks.
+    pub fingerprint: u64,
+}
+
+// Weights by the hundred thousand tell nobody anything.
+impl std::fmt::Debug for Guide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            surrogate,
+            starts,
+            fingerprint,
+        } = self;
+        write!(f, "{} {fingerprint:016x} {starts}", surrogate.name)
+    }
+}
+
+impl PartialEq for Guide {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.starts == other.starts
+    }
+}
+
 /// How the fit is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitSettings {
@@ -451,6 +445,10 @@ pub struct Study {
     pub fine: Resolution,
     /// How the fit is done.
     pub settings: FitSettings,
+    /// A surrogate that finds starts, if there is one.
+    pub guide: Option<Guide>,
+    /// Why a surrogate that lies beside the mechanism is not used, if there is one.
+    pub guide_refusal: Option<String>,
 }
 
 impl Study {

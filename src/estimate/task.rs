@@ -11,7 +11,6 @@ use super::measurement::Measurements;
 use super::objective::Objective;
 use super::objective::Simulator;
 use super::study::Observation;
-use super::study::Resolution;
 use super::study::Study;
 use super::study::Target;
 use super::study::Variant;
@@ -23,6 +22,7 @@ use crate::numerics::least_squares::Residuals;
 use crate::numerics::least_squares::Solution;
 use crate::numerics::least_squares::minimise;
 use crate::numerics::scaling::Scaling;
+use crate::simulate::Resolution;
 
 /// Relative decrease of the cost that counts as none.
 const COST_TOLERANCE: f64 = 1e-5;

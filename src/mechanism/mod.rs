@@ -28,6 +28,7 @@ pub use parameter::Parameter;
 pub use parameter::ParameterId;
 pub use parameter::ParameterTable;
 pub use parameter::Prior;
+pub use parameter::Scale;
 
 /// Dissolved species that a mechanism may have; the hot loops keep them in arrays of this length.
 pub const DISSOLVED_MAX: usize = 8;
@@ -372,6 +373,17 @@ impl Mechanism {
     /// The table of parameters.
     pub fn parameters(&self) -> &ParameterTable {
         &self.parts.parameters
+    }
+
+    /// Everything but the values of the table, as a text that changes whenever the equations or their unknowns do.
+    pub fn structure(&self) -> String {
+        let rows = self.parameters().rows().iter();
+        let names: Vec<_> = rows.map(|row| (&row.name, &row.tied_to)).collect();
+        let parts = &self.parts;
+        format!(
+            "{names:?} {:?} {:?} {:?}",
+            parts.species, parts.reactions, parts.system
+        )
     }
 
     /// What a battery has beside its reactions; `None` for a half cell.

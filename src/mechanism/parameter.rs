@@ -1,5 +1,6 @@
 //! The table of parameters: what each is, its unit, value, bounds, prior and source.
 
+use crate::numerics::scalar::Scalar;
 use crate::units::Unit;
 
 /// The position of a parameter in its table.
@@ -35,6 +36,33 @@ pub enum Prior {
         /// Whether it is the logarithm that is evenly distributed.
         is_ln: bool,
     },
+}
+
+/// The scale on which a quantity is varied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Natural logarithm.
+    Ln,
+    /// The value itself.
+    Linear,
+}
+
+impl Scale {
+    /// From value to coordinate.
+    pub fn to_coordinate(self, value: f64) -> f64 {
+        match self {
+            Self::Ln => value.ln(),
+            Self::Linear => value,
+        }
+    }
+
+    /// From coordinate to value.
+    pub fn to_value<S: Scalar>(self, coordinate: S) -> S {
+        match self {
+            Self::Ln => coordinate.exp(),
+            Self::Linear => coordinate,
+        }
+    }
 }
 
 /// A feature of a measured curve that shows the value of a parameter well enough to start a fit from it.

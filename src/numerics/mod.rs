@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod bordered;
 pub mod covariance;
 pub mod diagnostics;
+pub mod fingerprint;
 pub mod householder;
 pub mod interpolate;
 pub mod lanes;

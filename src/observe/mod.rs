@@ -195,6 +195,17 @@ impl Observable {
         )
     }
 
+    /// Whether its values are negative by their nature: the imaginary part of a capacitive impedance.
+    pub fn is_negative(&self) -> bool {
+        matches!(
+            self,
+            Self::Point(CurvePoint::Impedance {
+                part: Part::Imaginary,
+                ..
+            })
+        )
+    }
+
     /// The unit of the value.
     pub fn unit(&self) -> &'static str {
         match self {

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::estimate::Scale;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
+use crate::mechanism::Scale;
 use crate::units::digits;
 
 /// What is known about one quantity, with all data or without one record.

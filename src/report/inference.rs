@@ -7,10 +7,10 @@ use crate::estimate::Comparison;
 use crate::estimate::FitReport;
 use crate::estimate::Knowledge;
 use crate::estimate::Posterior;
-use crate::estimate::Scale;
 use crate::estimate::Study;
 use crate::estimate::TOLD_CORRELATION;
 use crate::estimate::VariantReport;
+use crate::mechanism::Scale;
 
 /// Components of an eigenvector below this share of its length are not told.
 const TOLD_COMPONENT: f64 = 0.1;

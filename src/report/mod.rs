@@ -1,6 +1,7 @@
 //! Reports: results become tables, JSON and figures. Nothing is decided here.
 
 mod ablation;
+mod card;
 mod curve_figures;
 mod curves;
 mod figures;
@@ -25,6 +26,16 @@ use crate::import::Origin;
 use result::RawResult;
 use result::RawVariant;
 
+pub use card::CARD_LAYOUT;
+pub use card::RawCard;
+pub use card::RawKnown;
+pub use card::RawMade;
+pub use card::RawNumber;
+pub use card::WEIGHTS;
+pub use card::card_md;
+pub use card::parse_hexadecimal;
+pub use card::quantity;
+pub use card::write_surrogate;
 pub use measured::describe;
 pub use measured::findings;
 pub use measured::plots;

@@ -21,10 +21,10 @@ use crate::estimate::NORMAL_95;
 use crate::estimate::Observation;
 use crate::estimate::Profile;
 use crate::estimate::Role;
-use crate::estimate::Scale;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
 use crate::mechanism::Prior;
+use crate::mechanism::Scale;
 use crate::observe::Observable;
 use crate::units::Unit;
 

@@ -33,6 +33,7 @@ use drive::DrivenCell;
 use recorder::Recorder;
 pub use run::Mesh;
 pub use run::Outcome;
+pub use run::Resolution;
 pub use run::StepOutcome;
 pub use run::run;
 

@@ -42,6 +42,15 @@ impl Mesh {
     }
 }
 
+/// Mesh and tolerances.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resolution {
+    /// Mesh.
+    pub mesh: Mesh,
+    /// Tolerances of the integration.
+    pub accuracy: Accuracy,
+}
+
 /// What one step of a protocol gave.
 #[derive(Clone, Debug)]
 pub enum StepOutcome<S = f64> {

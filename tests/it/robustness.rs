@@ -11,9 +11,9 @@ use std::time::Instant;
 use rayon::prelude::*;
 use sulfit::cell::Cell;
 use sulfit::config::read_study;
-use sulfit::estimate::Resolution;
 use sulfit::estimate::Study;
 use sulfit::numerics::sampling::sobol;
+use sulfit::simulate::Resolution;
 use sulfit::simulate::run;
 
 use crate::support::project;

@@ -18,6 +18,7 @@ const LAYERS: &[&str] = &[
     "protocol",
     "simulate",
     "observe",
+    "surrogate",
     "estimate",
     "report",
     "config",
