@@ -10,6 +10,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Args;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::EXIT_INCOMPLETE;
@@ -18,6 +21,7 @@ use super::in_pool;
 use super::progress::Terminal;
 use super::say;
 use crate::config::read_plan;
+use crate::config::read_points;
 use crate::estimate::Monitor;
 use crate::estimate::Status;
 use crate::numerics::fingerprint::fingerprint;
@@ -39,6 +43,8 @@ use crate::surrogate::to_parquet;
 
 /// Points of one part file: a killed run loses less than these.
 const PART: usize = 64;
+/// Points of a table that the error is told for.
+const NEAR_TEST: usize = 512;
 
 #[derive(Args)]
 pub(super) struct TrainArguments {
@@ -47,6 +53,12 @@ pub(super) struct TrainArguments {
     /// Folder for the surrogate [default: models/surrogates/NAME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Table of parameter values (CSV, as draws.csv of a fit) where the error shall be known too
+    #[arg(long, value_name = "TABLE")]
+    near: Option<PathBuf>,
+    /// Simulate this many points of the table and learn from them too
+    #[arg(long, value_name = "N", requires = "near", default_value_t = 0)]
+    refine: u16,
     /// Number of threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -57,8 +69,13 @@ pub(super) fn run_train(arguments: &TrainArguments) -> Result<ExitCode, String> 
     let folder = arguments.out.clone();
     let folder = folder.unwrap_or_else(|| Path::new("models/surrogates").join(&plan.name));
     check_folder(&folder)?;
+    let near = match &arguments.near {
+        None => Near::default(),
+        Some(path) => near(path, &plan, usize::from(arguments.refine))?,
+    };
     let monitor = Terminal::new();
-    let trained = in_pool(arguments.threads, || trained(&plan, &folder, &monitor))?;
+    let context = (folder.as_path(), &monitor);
+    let trained = in_pool(arguments.threads, || trained(&plan, &near, context))?;
     monitor.finish();
     let Some((surrogate, card)) = trained? else {
         say("interrupted; the same command goes on from here");
@@ -70,15 +87,62 @@ pub(super) fn run_train(arguments: &TrainArguments) -> Result<ExitCode, String> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Points of a table: those to judge by, and those to learn from.
+#[derive(Default)]
+struct Near {
+    /// Where they come from.
+    name: String,
+    test: Vec<Vec<f64>>,
+    training: Vec<Vec<f64>>,
+}
+
+/// Draws points from a table, different ones to judge by and to learn from.
+fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
+    let (mut points, n_outside) = read_points(path, plan).map_err(|error| error.to_string())?;
+    if n_outside > 0 {
+        let all = points.len() + n_outside;
+        say(&format!(
+            "{n_outside} of {all} points of {} lie outside the box and are left out",
+            path.display()
+        ));
+    }
+    points.shuffle(&mut ChaCha8Rng::seed_from_u64(plan.seed));
+    let rest = points.split_off(points.len().min(NEAR_TEST));
+    Ok(Near {
+        name: format!("points of {}", path.display()),
+        test: points,
+        training: rest.into_iter().take(refine).collect(),
+    })
+}
+
 /// Simulations, networks, card; `None` after an interruption.
 fn trained(
     plan: &Plan,
-    folder: &Path,
-    monitor: &Terminal,
+    near: &Near,
+    (folder, monitor): (&Path, &Terminal),
 ) -> Result<Option<(Surrogate, RawCard)>, String> {
-    let Some(simulated) = all_simulated(plan, folder, monitor)? else {
+    let Some(mut simulated) = all_simulated(plan, folder, monitor)? else {
         return Ok(None);
     };
+    let more = |name: &str, points: &[Vec<f64>]| {
+        let key = fingerprint(format!("{points:?}").as_bytes());
+        let name = format!("{name}-{key:016x}");
+        let many = Many {
+            name: &name,
+            stage: &format!("simulating, {name}"),
+            n: points.len(),
+            with_slopes: 0,
+            point: &|index| points[index].clone(),
+        };
+        many.simulated(plan, folder, monitor)
+    };
+    let (Some(learned_too), Some(judged_too)) = (
+        more("near-training", &near.training)?,
+        more("near-test", &near.test)?,
+    ) else {
+        return Ok(None);
+    };
+    simulated.sets[0].extend(learned_too.samples);
     let [training, validation, calibration, test] = &simulated.sets;
     let began = Instant::now();
     let school = School::new(plan, (training, validation)).map_err(|error| error.to_string())?;
@@ -108,7 +172,13 @@ fn trained(
     let surrogate = school.surrogate(&weights, (calibration, plan.working));
     let surrogate = surrogate.map_err(|error| error.to_string())?;
     let assessment = assess(&surrogate, "points all over the box", test, plan.working);
-    let card = RawCard::new(&surrogate, made, &[assessment]);
+    let mut assessments = vec![assessment];
+    if !judged_too.samples.is_empty() {
+        let samples = &judged_too.samples;
+        assessments.push(assess(&surrogate, &near.name, samples, plan.working));
+    }
+    made.refined = near.training.len();
+    let card = RawCard::new(&surrogate, made, &assessments);
     Ok(Some((surrogate, card)))
 }
 
@@ -207,34 +277,110 @@ fn all_simulated(
 ) -> Result<Option<Simulated>, String> {
     let began = Instant::now();
     let mut are_all_new = true;
-    let folder = folder.join("simulations");
-    fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error.to_string()))?;
     let mut sets: [Vec<Sample>; 4] = Default::default();
     for (set, samples) in Set::ALL.into_iter().zip(&mut sets) {
-        let n = plan.budget.of(set);
-        let stage = format!("simulating, {} set", set.as_str());
-        monitor.begin(&stage, n);
-        for start in (0..n).step_by(PART) {
-            let indices = start..(start + PART).min(n);
-            let path = folder.join(format!("{}-{start:06}.parquet", set.as_str()));
-            let part = match read_part(plan, &path, indices.len()) {
-                Some(part) => {
-                    are_all_new = false;
-                    part
-                }
-                None => match new_part(plan, (set, indices), (monitor, &stage)) {
-                    Some(part) => {
-                        write_part(plan, &path, &part)?;
-                        part
-                    }
-                    None => return Ok(None),
-                },
-            };
-            samples.extend(part);
-        }
+        let many = Many {
+            name: set.as_str(),
+            stage: &format!("simulating, {} set", set.as_str()),
+            n: plan.budget.of(set),
+            with_slopes: if set == Set::Training {
+                plan.budget.with_slopes
+            } else {
+                0
+            },
+            point: &|index| point(plan, set, index),
+        };
+        let Some(simulated) = many.simulated(plan, folder, monitor)? else {
+            return Ok(None);
+        };
+        are_all_new &= simulated.are_new;
+        *samples = simulated.samples;
     }
     let seconds = are_all_new.then(|| began.elapsed().as_secs_f64());
     Ok(Some(Simulated { sets, seconds }))
+}
+
+/// Points that are simulated part by part.
+struct Many<'a> {
+    name: &'a str,
+    stage: &'a str,
+    n: usize,
+    /// How many of the first ones with derivatives.
+    with_slopes: usize,
+    point: &'a (dyn Fn(usize) -> Vec<f64> + Sync),
+}
+
+/// Their samples.
+struct ManySamples {
+    samples: Vec<Sample>,
+    /// Whether all were simulated in this run.
+    are_new: bool,
+}
+
+impl Many<'_> {
+    /// All samples, those that an earlier run has left read; `None` after an interruption.
+    fn simulated(
+        &self,
+        plan: &Plan,
+        folder: &Path,
+        monitor: &Terminal,
+    ) -> Result<Option<ManySamples>, String> {
+        let folder = folder.join("simulations");
+        fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error.to_string()))?;
+        monitor.begin(self.stage, self.n);
+        let mut all = ManySamples {
+            samples: Vec::new(),
+            are_new: true,
+        };
+        for start in (0..self.n).step_by(PART) {
+            let indices = start..(start + PART).min(self.n);
+            let path = folder.join(format!("{}-{start:06}.parquet", self.name));
+            if let Some(part) = read_part(plan, &path, indices.len()) {
+                all.are_new = false;
+                all.samples.extend(part);
+                continue;
+            }
+            let Some(part) = self.part(plan, indices, monitor) else {
+                return Ok(None);
+            };
+            write_part(plan, &path, &part)?;
+            all.samples.extend(part);
+        }
+        Ok(Some(all))
+    }
+
+    /// Simulates the points of a part side by side; `None` after an interruption.
+    fn part(
+        &self,
+        plan: &Plan,
+        indices: std::ops::Range<usize>,
+        monitor: &Terminal,
+    ) -> Option<Vec<Sample>> {
+        let start = indices.start;
+        let with_slopes = start < self.with_slopes;
+        let (done, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let samples: Vec<Option<Sample>> = indices
+            .into_par_iter()
+            .map(|index| {
+                if monitor.is_interrupted() {
+                    return None;
+                }
+                let sample = simulated(plan, &(self.point)(index), with_slopes);
+                let finished = start + done.fetch_add(1, Ordering::Relaxed) + 1;
+                failed.fetch_add(sample.failures.len(), Ordering::Relaxed);
+                monitor.advance(&Status {
+                    stage: self.stage,
+                    iteration: Some(finished),
+                    cost: f64::NAN,
+                    scaled_gradient: f64::NAN,
+                    evaluations: finished,
+                    failed: failed.load(Ordering::Relaxed),
+                });
+                Some(sample)
+            })
+            .collect();
+        samples.into_iter().collect()
+    }
 }
 
 /// A part that an earlier run has written; one of another plan or a damaged one is simulated again.
@@ -242,39 +388,6 @@ fn read_part(plan: &Plan, path: &Path, n: usize) -> Option<Vec<Sample>> {
     let bytes = fs::read(path).ok()?;
     let samples = from_parquet(plan, &bytes).ok()??;
     (samples.len() == n).then_some(samples)
-}
-
-/// Simulates the points of a part side by side; `None` after an interruption.
-fn new_part(
-    plan: &Plan,
-    (set, indices): (Set, std::ops::Range<usize>),
-    (monitor, stage): (&Terminal, &str),
-) -> Option<Vec<Sample>> {
-    let start = indices.start;
-    let with_slopes = set == Set::Training && start < plan.budget.with_slopes;
-    let done = AtomicUsize::new(0);
-    let failed = AtomicUsize::new(0);
-    let samples: Vec<Option<Sample>> = indices
-        .into_par_iter()
-        .map(|index| {
-            if monitor.is_interrupted() {
-                return None;
-            }
-            let sample = simulated(plan, &point(plan, set, index), with_slopes);
-            let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
-            let failed = failed.fetch_add(sample.failures.len(), Ordering::Relaxed);
-            monitor.advance(&Status {
-                stage,
-                iteration: Some(start + finished),
-                cost: f64::NAN,
-                scaled_gradient: f64::NAN,
-                evaluations: start + finished,
-                failed,
-            });
-            Some(sample)
-        })
-        .collect();
-    samples.into_iter().collect()
 }
 
 /// A part appears whole or not at all.

@@ -78,6 +78,8 @@ pub struct RawMade {
     pub data: String,
     /// Simulations to learn from, those among them with derivatives, to stop by, to calibrate with, to test with.
     pub simulations: [usize; 5],
+    /// Simulations of a table of points, learned from too.
+    pub refined: usize,
     /// Simulations with a failure, in the same sets, those with derivatives not counted apart.
     pub failed: [usize; 4],
     /// Threads that worked.

@@ -4,7 +4,9 @@ mod ablation;
 mod card;
 mod curve_figures;
 mod curves;
+mod draws;
 mod figures;
+mod guide;
 mod inference;
 mod measured;
 mod raw;
@@ -147,6 +149,11 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
             tables::parameters_csv(&parameters).map_err(table)?,
         ),
     ];
+    files.extend(
+        draws::draws_csv(study, report)
+            .map_err(table)?
+            .map(|bytes| ("draws.csv".to_owned(), bytes)),
+    );
     files.extend(simulated_files(study, report).map_err(table)?);
     if !study.curves.is_empty() || !study.compared_curves.is_empty() {
         let variants: Vec<_> = report

@@ -6,6 +6,7 @@ use super::ablation::RawAblation;
 use super::ablation::ablations;
 use super::curves::RawCurve;
 use super::curves::curves;
+use super::guide::RawGuide;
 use super::inference;
 use super::inference::RawAveraged;
 use super::inference::RawCandidate;
@@ -57,6 +58,7 @@ pub(super) struct RawVariant {
     cost: f64,
     cost_data: f64,
     cost_coarse_mesh: Option<f64>,
+    pub(super) surrogate: Option<RawGuide>,
     starts: Vec<RawStart>,
     polished_costs: Vec<f64>,
     alternatives: Vec<RawAlternative>,
@@ -83,6 +85,8 @@ struct RawFailure {
 
 #[derive(Serialize)]
 struct RawStart {
+    /// `surrogate` or `priors`.
+    found_by: &'static str,
     cost_at_start: Option<f64>,
     cost: Option<f64>,
     iterations: usize,
@@ -198,6 +202,10 @@ impl RawVariant {
             cost: report.cost,
             cost_data: report.cost_data,
             cost_coarse_mesh: finite(report.cost_coarse),
+            surrogate: report
+                .guide
+                .as_ref()
+                .map(|guide| RawGuide::new(study, report, guide)),
             starts: starts(report),
             polished_costs: report.polished.clone(),
             alternatives: alternatives(report),
@@ -226,6 +234,11 @@ fn finite(value: f64) -> Option<f64> {
 
 fn starts(report: &VariantReport) -> Vec<RawStart> {
     let starts = report.starts.iter().map(|start| RawStart {
+        found_by: if start.is_guided {
+            "surrogate"
+        } else {
+            "priors"
+        },
         cost_at_start: start.cost_at_start,
         cost: finite(start.cost),
         iterations: start.iterations,

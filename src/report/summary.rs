@@ -91,6 +91,7 @@ fn write_variant(
         }
     }
     if kind == Kind::Fit {
+        write_guide(text, &raw)?;
         write_starts(text, report)?;
     }
     write_observables(text, &raw)?;
@@ -218,6 +219,26 @@ fn unstated_interval(row: &RawParameter) -> String {
     )
 }
 
+/// What a surrogate did.
+fn write_guide(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    let Some(guide) = &raw.surrogate else {
+        return Ok(());
+    };
+    let at_optimum = match guide.cost_at_optimum {
+        None => "it does not answer at the optimum".to_owned(),
+        Some(cost) => format!(
+            "at the optimum it says cost {cost:.2}, and holds {} of {} model values in its intervals",
+            guide.at_optimum.iter().filter(|o| o.model_inside).count(),
+            guide.at_optimum.len()
+        ),
+    };
+    writeln!(
+        text,
+        "  surrogate {}: {} starts, {} distinct ends judged by the cell model, {} of {} points refused; {at_optimum}",
+        guide.name, guide.starts, guide.distinct_ends, guide.points_refused, guide.points_asked
+    )
+}
+
 /// The waterfall: every start, the lowest cost first.
 fn write_starts(text: &mut String, report: &VariantReport) -> std::fmt::Result {
     const TOLD: usize = 12;
@@ -242,7 +263,10 @@ fn write_starts(text: &mut String, report: &VariantReport) -> std::fmt::Result {
                 .map_or_else(|| "failed".to_owned(), digits),
             digits(start.cost),
             start.iterations,
-            start.stop
+            match start.is_guided {
+                true => format!("{}; found by the surrogate", start.stop),
+                false => start.stop.to_string(),
+            }
         )?;
     }
     if report.starts.len() > TOLD {
