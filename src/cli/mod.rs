@@ -15,6 +15,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::config::is_training_file;
 use crate::config::read_study;
 use crate::estimate::Effort;
 use crate::estimate::FitReport;
@@ -268,6 +269,9 @@ fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
 }
 
 fn run_check(file: &Path) -> Result<ExitCode, String> {
+    if is_training_file(file) {
+        return train::check(file);
+    }
     let study = read(file)?;
     let mechanism = &study.variants[0].mechanism;
     print(&format!(
@@ -290,6 +294,14 @@ fn run_check(file: &Path) -> Result<ExitCode, String> {
             .collect::<Vec<_>>()
             .join(", "),
     ));
+    match (&study.guide, &study.guide_refusal) {
+        (Some(guide), _) => print(&format!(
+            "surrogate: {} finds starts\n",
+            guide.surrogate.name
+        )),
+        (None, Some(reason)) => print(&format!("surrogate: not used: {reason}\n")),
+        (None, None) => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -87,6 +87,30 @@ pub(super) fn run_train(arguments: &TrainArguments) -> Result<ExitCode, String> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Tells what a training file asks for.
+pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
+    let plan = read_plan(file).map_err(|error| error.to_string())?;
+    let (numbers, curves): (Vec<_>, Vec<_>) = plan.outputs.iter().partition(|o| !o.is_curve());
+    let budget = plan.budget;
+    super::print(&format!(
+        "{}: a surrogate of '{}' over {} axes\n\
+         {} protocols, {} numbers, {} curves\n\
+         simulations: {} to learn from ({} with derivatives), {} to stop by, {} to calibrate with, {} to test with\n",
+        file.display(),
+        plan.mechanism.name(),
+        plan.axes.len(),
+        plan.protocols.len(),
+        numbers.len(),
+        curves.len(),
+        budget.training,
+        budget.with_slopes,
+        budget.validation,
+        budget.calibration,
+        budget.test,
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Points of a table: those to judge by, and those to learn from.
 #[derive(Default)]
 struct Near {

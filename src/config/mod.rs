@@ -36,4 +36,5 @@ pub use model::read_mechanism;
 pub use records::Mass;
 pub use records::RecordFile;
 pub use surrogate::read_surrogate;
+pub use training::is_training_file;
 pub use training::read_plan;

@@ -67,6 +67,14 @@ pub fn read_plan(path: &Path) -> Result<Plan, ConfigError> {
     })
 }
 
+/// Whether a file names an experiment to learn from, instead of being one.
+pub fn is_training_file(path: &Path) -> bool {
+    let table = read_text(path)
+        .ok()
+        .and_then(|text| text.parse::<toml::Table>().ok());
+    table.is_some_and(|table| table.contains_key("experiment"))
+}
+
 /// Checks a raw training file against its experiment.
 struct Trainer<'a> {
     raw: &'a RawTraining,

@@ -61,9 +61,6 @@ pub fn fit(
     archive: &dyn Archive,
 ) -> FitReport {
     let counters = Counters::default();
-    if let Some(reason) = &study.guide_refusal {
-        monitor.warn(&format!("surrogate not used: {reason}"));
-    }
     let mut variants = Vec::new();
     for index in 0..study.variants.len() {
         if index > 0 && monitor.is_interrupted() {

@@ -5,6 +5,7 @@ mod basis;
 mod conformal;
 mod design;
 mod encoding;
+mod forward;
 mod model;
 mod network;
 mod part;

@@ -7,6 +7,9 @@ use burn::tensor::TensorData;
 use rayon::prelude::*;
 use thiserror::Error;
 
+use super::forward::Forward;
+use super::forward::Room;
+use super::forward::sigmoid;
 use super::perceptron::Bounds;
 use super::perceptron::Perceptron;
 pub use super::perceptron::Shape;
@@ -77,6 +80,8 @@ pub struct Prediction {
 struct Ensemble {
     shape: Shape,
     members: Vec<Perceptron>,
+    /// The same networks, laid out for the forward pass of many rows.
+    forward: Vec<Forward>,
     bounds: Bounds,
     device: Device,
 }
@@ -98,9 +103,13 @@ impl Ensemble {
                 return Err(WeightsError::NotFinite { position });
             }
         }
-        let members = members.iter();
         Ok(Self {
+            forward: members
+                .iter()
+                .map(|weights| Forward::new(shape, weights))
+                .collect(),
             members: members
+                .iter()
                 .map(|weights| Perceptron::from_weights(shape, weights, &device).still())
                 .collect(),
             bounds: Bounds::new(shape, &device),
@@ -116,19 +125,37 @@ impl Ensemble {
 
     /// Answers for the rows of one chunk.
     fn predict(&self, inputs: &[f32]) -> Prediction {
-        let x = self.rows(inputs);
-        let (values, logits): (Vec<Vec<f32>>, Vec<Vec<f32>>) = self
-            .members
-            .iter()
-            .map(|member| {
-                let (values, logits) = member.forward(x.clone(), &self.bounds);
-                (numbers(values), numbers(logits))
-            })
-            .unzip();
-        let mean = mean_of(&values);
+        let n = inputs.len() / self.shape.n_inputs;
+        let (n_values, n_labels) = (self.shape.n_values(), self.shape.n_labels);
+        let mut room = Room::default();
+        let mut members: Vec<Vec<f32>> = Vec::new();
+        let mut logits = vec![0.0; n * n_labels];
+        for forward in &self.forward {
+            let (raw, width) = forward.run(inputs, &mut room);
+            let mut values = Vec::with_capacity(n * n_values);
+            for (row, logits) in raw
+                .chunks_exact(width)
+                .zip(logits.chunks_mut(n_labels.max(1)))
+            {
+                let bounded = row.iter().zip(&self.shape.bounded);
+                values.extend(bounded.map(|(z, b)| if *b { sigmoid(*z) } else { *z }));
+                let of_labels = &row[n_values..n_values + n_labels];
+                logits
+                    .iter_mut()
+                    .zip(of_labels)
+                    .for_each(|(sum, z)| *sum += z);
+            }
+            members.push(values);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a handful of networks")]
+        let n_members = self.forward.len() as f32;
+        let mean = mean_of(&members);
         Prediction {
-            spread: spread_of(&values, &mean),
-            present: mean_of(&logits).into_iter().map(probability).collect(),
+            spread: spread_of(&members, &mean),
+            present: logits
+                .into_iter()
+                .map(|sum| sigmoid(sum / n_members))
+                .collect(),
             mean,
         }
     }
@@ -419,6 +446,156 @@ fn spread_of(members: &[Vec<f32>], mean: &[f32]) -> Vec<f32> {
     spreads.collect()
 }
 
-fn probability(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::RngExt;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn department(inputs: &[usize], values: &[usize], bounded: bool) -> Department {
+        Department {
+            values: values.to_vec(),
+            inputs: inputs.to_vec(),
+            shape: Shape {
+                n_inputs: inputs.len(),
+                hidden: vec![20, 9],
+                bounded: vec![bounded; values.len()],
+                n_labels: values.len(),
+            },
+        }
+    }
+
+    /// Two departments that share five inputs and three values.
+    fn networks(seed: u64) -> Networks {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let departments = [
+            department(&[0, 2, 4], &[1], true),
+            department(&[1, 2, 3], &[0, 2], false),
+        ];
+        let departments = departments.map(|department| {
+            let n = department.shape.n_weights();
+            let mut member = || (0..n).map(|_| random.random_range(-0.7..0.7)).collect();
+            let members = vec![member(), member(), member()];
+            (department, members)
+        });
+        Networks::new(5, &departments).unwrap()
+    }
+
+    fn points(n: usize) -> Vec<f32> {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        (0..5 * n).map(|_| random.random_range(-1.0..1.0)).collect()
+    }
+
+    /// The fast forward pass says what burn says, for any number of rows.
+    #[test]
+    fn fast_pass_is_that_of_burn() {
+        let networks = networks(1);
+        for n in [1, 5, 6, 7, 1100] {
+            let points = points(n);
+            let fast = networks.predict(&points);
+            for (department, ensemble) in &networks.departments {
+                let x = ensemble.rows(&networks.inputs_of(department, &points));
+                let members = ensemble.members.iter();
+                let of_each: Vec<Vec<f32>> = members
+                    .map(|member| numbers(member.forward(x.clone(), &ensemble.bounds).0))
+                    .collect();
+                let (mean, width) = (mean_of(&of_each), department.values.len());
+                let spread = spread_of(&of_each, &mean);
+                for (i, mean) in mean.iter().enumerate() {
+                    let at = (i / width) * 3 + department.values[i % width];
+                    assert!((fast.mean[at] - mean).abs() < 1e-5);
+                    assert!((fast.spread[at] - spread[i]).abs() < 1e-5);
+                }
+            }
+            assert!(fast.present.iter().all(|p| (0.0..=1.0).contains(p)));
+        }
+    }
+
+    /// Forward mode, reverse mode and differences agree, and inputs of other departments do not matter.
+    #[test]
+    fn derivatives_agree() {
+        let networks = networks(2);
+        let points = points(4);
+        let reverse: Vec<Vec<f32>> = (0..3)
+            .map(|value| networks.gradient(&points, value))
+            .collect();
+        for (row, point) in points.chunks(5).enumerate() {
+            let (means, jacobian) = networks.jacobian(point);
+            let there = networks.predict(point);
+            for value in 0..3 {
+                assert!((means[value] - there.mean[value]).abs() < 1e-5);
+                for input in 0..5 {
+                    let forward = jacobian[value * 5 + input];
+                    assert!((forward - reverse[value][row * 5 + input]).abs() < 1e-5);
+                    let moved = |side: f32| {
+                        let mut moved = point.to_vec();
+                        moved[input] += side * 1e-2;
+                        networks.predict(&moved).mean[value]
+                    };
+                    let difference = (moved(1.0) - moved(-1.0)) / 2e-2;
+                    assert!((forward - difference).abs() < 1e-3 * (1.0 + forward.abs()));
+                }
+            }
+            assert!(jacobian[5 + 1].abs() < f32::MIN_POSITIVE);
+        }
+    }
+
+    #[test]
+    fn same_bits_on_any_number_of_threads() {
+        let networks = networks(3);
+        let points = points(3000);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| networks.predict(&points))
+        };
+        assert_eq!(on(1), on(2));
+    }
+
+    #[test]
+    fn weights_come_back_as_they_were() {
+        let networks = networks(4);
+        let bytes = networks.to_bytes();
+        let departments: Vec<Department> = networks.departments().cloned().collect();
+        let back = Networks::from_bytes(&bytes, 5, (&departments, 3)).unwrap();
+        let points = points(9);
+        assert_eq!(back.predict(&points), networks.predict(&points));
+    }
+
+    #[test]
+    fn damaged_weights_are_told() {
+        let networks = networks(5);
+        let bytes = networks.to_bytes();
+        let departments: Vec<Department> = networks.departments().cloned().collect();
+        let read = |bytes: &[u8], members: usize| {
+            let read = Networks::from_bytes(bytes, 5, (&departments, members));
+            read.map(|_| ()).unwrap_err()
+        };
+        assert!(matches!(
+            read(&bytes[..10], 3),
+            WeightsError::CutOff { found: 10, .. }
+        ));
+        assert!(matches!(
+            read(&bytes[..bytes.len() - 1], 3),
+            WeightsError::CutOff { .. }
+        ));
+        assert!(matches!(read(&bytes, 2), WeightsError::Shape { .. }));
+        let mut other = bytes.clone();
+        other[0] = b'X';
+        assert_eq!(read(&other, 3), WeightsError::NotWeights);
+        let mut other = bytes.clone();
+        other[8] = 9;
+        assert_eq!(read(&other, 3), WeightsError::Version { found: 9 });
+        let mut other = bytes.clone();
+        other[40] ^= 1;
+        assert_eq!(read(&other, 3), WeightsError::Changed);
+        let mut weights: Vec<Vec<f32>> = networks.departments[0].1.weights();
+        weights[0][2] = f32::NAN;
+        let departments = [(departments[0].clone(), weights)];
+        let error = Networks::new(5, &departments).map(|_| ()).unwrap_err();
+        assert_eq!(error, WeightsError::NotFinite { position: 2 });
+    }
 }

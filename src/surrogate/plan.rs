@@ -431,7 +431,7 @@ mod tests {
 
         /// Transforms are undone, and their slope is the derivative.
         #[test]
-        fn transforms_invert(value in 0.01..900.0) {
+        fn transforms_invert(value in 0.01..900.0f64) {
             let all = [Transform::Share { highest: 1000.0 }, Transform::Linear, Transform::Ln, Transform::LnOfNegative];
             for transform in all {
                 let value = if transform == Transform::LnOfNegative { -value } else { value };

@@ -16,9 +16,88 @@ struct Case {
 
 const MODEL: &str = "models/mg_s_tandem.toml";
 const EXPERIMENT: &str = "experiments/star_lcnc.toml";
+const TRAINING: &str = "experiments/star_lcnc_surrogate.toml";
 const FACTS: &str = "datasets/guan_2024_star_lcnc/facts.csv";
 
 const CASES: &[Case] = &[
+    Case {
+        file: TRAINING,
+        find: "k4 = [1e-14, 1e-8]",
+        put: "k4 = [1e-8, 1e-8]",
+        says: ": box.bounds.k4: found [1e-8, 1e-8], expected two finite numbers, the lower one first",
+    },
+    Case {
+        file: TRAINING,
+        find: "Ls = [100.0, 500.0]",
+        put: "Ls = [-5.0, 500.0]",
+        says: ": box.bounds.Ls: found -5, expected a positive number: with less the cell would hold less electrolyte than its pores",
+    },
+    Case {
+        file: TRAINING,
+        find: "Kads = [12.0, 75.0]",
+        put: "Kads = [12.0, 75.0]\nkdes = [1e-8, 1e-6]",
+        says: ": box: found 'kdes' twice, expected each parameter once",
+    },
+    Case {
+        file: TRAINING,
+        find: "Kads = [12.0, 75.0]",
+        put: "k2 = [1e-8, 1e-6]",
+        says: ": box.bounds.k2: found 'k2', which is tied, expected the parameter that it follows",
+    },
+    Case {
+        file: TRAINING,
+        find: "parameters = [\"kdes\",",
+        put: "parameters = [\"Rs\", \"kdes\",",
+        says: ": box.parameters: found 'Rs', which has no bounds, expected a parameter with bounds and a prior, or its sides in [box.bounds]",
+    },
+    Case {
+        file: TRAINING,
+        find: "training = 7040",
+        put: "training = 40",
+        says: ": simulations.training: found 40, expected at least 84: fewer say nothing in 21 dimensions",
+    },
+    Case {
+        file: TRAINING,
+        find: "members = 4",
+        put: "members = 1",
+        says: ": network.members: found 1, expected at least 2, so that they can disagree",
+    },
+    Case {
+        file: TRAINING,
+        find: "capacity = { step = 1, cycle = 3 }",
+        put: "capacity = { step = 1, cycle = 4 }",
+        says: ": output 'capacity at any rate, cycle 3': found step 1 of protocol 'any_rate' without cycle 4, expected a quantity that the protocol gives",
+    },
+    Case {
+        file: TRAINING,
+        find: "protocols = [\"rate_test\",",
+        put: "protocols = [\"rate_tests\",",
+        says: ": protocols: found 'rate_tests', expected protocols of the experiment: ",
+    },
+    Case {
+        file: TRAINING,
+        find: "output = \"rate_0p1C\"",
+        put: "output = \"rate\"",
+        says: ": working.output: found 'rate', expected the name of an output that is a number",
+    },
+    Case {
+        file: TRAINING,
+        find: "protocol = \"any_rate\"\nstep = 1",
+        put: "protocol = \"any_rate\"\nstep = 0",
+        says: ": box.c_rate.step: found step 0 of protocol 'any_rate', expected a step with cycles",
+    },
+    Case {
+        file: TRAINING,
+        find: "points = 33",
+        put: "points = 2",
+        says: ": output 'first discharge at any rate'.points: found 2, expected 3 to 500",
+    },
+    Case {
+        file: EXPERIMENT,
+        find: "seed = 20240318 ",
+        put: "surrogate = \"../models/absent\"\nseed = 20240318 ",
+        says: "absent/card.json: cannot be read: No such file or directory (os error 2); check the path",
+    },
     Case {
         file: EXPERIMENT,
         find: "seed = 20240318",
@@ -224,6 +303,7 @@ fn copy(folder: &Path) {
     for file in [
         MODEL,
         EXPERIMENT,
+        TRAINING,
         FACTS,
         "datasets/guan_2024_star_lcnc/dataset.toml",
     ] {
@@ -244,8 +324,13 @@ fn edit(path: &Path, find: &str, put: &str) -> usize {
 
 /// Runs `sulfit fit` in `folder`; exit code and stderr.
 fn fit(folder: &Path) -> (Option<i32>, String) {
+    run(folder, "fit", EXPERIMENT)
+}
+
+/// Runs a command on a file in `folder`; exit code and stderr.
+fn run(folder: &Path, command: &str, file: &str) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_sulfit"))
-        .args(["fit", EXPERIMENT, "--out", "out"])
+        .args([command, file, "--out", "out"])
         .current_dir(folder)
         .output()
         .unwrap();
@@ -264,7 +349,10 @@ fn every_mistake_gives_one_message_and_leaves_nothing() {
         copy(folder.path());
         let line = edit(&folder.path().join(case.file), case.find, case.put);
         let says = case.says.replace("{line}", &line.to_string());
-        let (code, message) = fit(folder.path());
+        let (code, message) = match case.file {
+            TRAINING => run(folder.path(), "train", TRAINING),
+            _ => fit(folder.path()),
+        };
         let is_right = code == Some(2)
             && message.starts_with("error: ")
             && message.contains(&says)

@@ -28,4 +28,5 @@ mod robustness;
 mod sensitivity;
 mod strd;
 mod support;
+mod surrogate;
 mod tidy;
