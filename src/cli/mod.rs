@@ -93,6 +93,10 @@ struct FitArguments {
     /// few free quantities [default: none]
     #[arg(long, value_name = "DRAWS", value_parser = clap::value_parser!(u16).range(1..))]
     posterior: Option<u16>,
+    /// Draw from the posterior of the surrogate instead, and weight this many draws by the cell model (coarse mesh); a
+    /// Pareto k above 0.7 says that they are not to be trusted [default: none]
+    #[arg(long, value_name = "DRAWS", value_parser = clap::value_parser!(u16).range(20..))]
+    posterior_by_surrogate: Option<u16>,
     /// Fit again without each record, on the coarse mesh, and tell how intervals and verdicts change: what each
     /// technique adds
     #[arg(long)]
@@ -177,6 +181,7 @@ fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
     let effort = Effort {
         profiles: arguments.profiles,
         draws: usize::from(arguments.posterior.unwrap_or(0)),
+        weighted_draws: usize::from(arguments.posterior_by_surrogate.unwrap_or(0)),
         ablate: arguments.ablate,
     };
     let archive = FolderArchive::new(&folder, &study);

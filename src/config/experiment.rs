@@ -42,7 +42,8 @@ use crate::units::Unit;
 /// # Errors
 /// [`ConfigError`] with the file and the line or key at fault.
 pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
-    with_builder(path, |builder| builder.study())
+    let study = |builder: &Builder<'_>| builder.study();
+    with_builder(path, study)
 }
 
 /// Reads an experiment's file and all that it names, for whoever builds something of it.

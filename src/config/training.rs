@@ -226,9 +226,8 @@ impl Trainer<'_> {
         let (lower, upper) = bounds(self.place(), &key, raw, &row.unit)?;
         let scale = match row.prior {
             Some(Prior::LogNormal { .. } | Prior::Flat { is_ln: true }) => Scale::Ln,
-            Some(Prior::Normal { .. } | Prior::Flat { is_ln: false }) => Scale::Linear,
             None if lower > 0.0 && upper > LN_FROM * lower => Scale::Ln,
-            None => Scale::Linear,
+            Some(Prior::Normal { .. } | Prior::Flat { is_ln: false }) | None => Scale::Linear,
         };
         let roles = self.builder.mechanism.roles();
         let is_electrolyte = id == roles.separator_thickness || id == roles.separator_porosity;
@@ -388,13 +387,11 @@ impl Trainer<'_> {
         ];
         let set: Vec<_> = kinds.into_iter().flatten().collect();
         let n = set.len();
-        match <[_; 1]>::try_from(set) {
-            Ok([only]) => only,
-            Err(_) => {
-                let expected = "exactly one, like capacity = { step = 1, cycle = 1 }";
-                Err(self.place().value(key, format!("{n} quantities"), expected))
-            }
+        if let Ok([only]) = <[_; 1]>::try_from(set) {
+            return only;
         }
+        let expected = "exactly one, like capacity = { step = 1, cycle = 1 }";
+        Err(self.place().value(key, format!("{n} quantities"), expected))
     }
 
     /// Places that divide a range evenly, ends included.

@@ -36,6 +36,8 @@ use super::task::DAMPING_NEAR;
 use super::task::Quiet;
 use super::task::SETTLED_PROMISE;
 use super::task::Task;
+use super::weighted::WeightedPosterior;
+use super::weighted::weighted_posterior;
 use crate::numerics::least_squares::Options;
 use crate::numerics::least_squares::Residuals;
 use crate::numerics::least_squares::Solution;
@@ -49,6 +51,8 @@ pub struct Effort {
     pub profiles: bool,
     /// Number of draws from the posterior; none if zero.
     pub draws: usize,
+    /// Number of draws from the surrogate's posterior, weighted by the cell model; none if zero.
+    pub weighted_draws: usize,
     /// Whether the fit is repeated without each record.
     pub ablate: bool,
 }
@@ -212,7 +216,7 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
     let alternatives = alternatives(&task, &best);
     let (solution, polished) = polish(&task, best, &optima[1..]);
     let (task, solution, noise_factors) = settled_on_fine_mesh(&task, solution, noise_factors);
-    let (profiles, posterior) = beyond_curvature(&task, &solution.x, effort);
+    let beyond = beyond_curvature(&task, &solution.x, effort);
     let ablations = if effort.ablate {
         ablations(&task, &solution.x)
     } else {
@@ -234,10 +238,11 @@ fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
         alternatives,
         noise_factors,
         polished,
-        posterior,
+        posterior: beyond.posterior,
+        weighted: beyond.weighted,
         ablations,
         mesh_shifts: mesh_shifts.unwrap_or_default(),
-        ..reported(&task, solution, profiles)
+        ..reported(&task, solution, beyond.profiles)
     }
 }
 
@@ -288,14 +293,18 @@ fn alternatives(task: &Task<'_>, x: &[f64]) -> Vec<AlternativeCost> {
     fits.collect()
 }
 
+/// What is known beyond the curvature, as far as it was asked for.
+#[derive(Default)]
+struct Beyond {
+    profiles: Vec<Option<Profile>>,
+    posterior: Option<Result<Posterior, String>>,
+    weighted: Option<Result<WeightedPosterior, String>>,
+}
+
 /// Profiles and posterior samples, as far as they are asked for, on the coarse mesh around its own optimum.
-fn beyond_curvature(
-    task: &Task<'_>,
-    x: &[f64],
-    effort: &Effort,
-) -> (Vec<Option<Profile>>, Option<Result<Posterior, String>>) {
-    if !effort.profiles && effort.draws == 0 {
-        return (Vec::new(), None);
+fn beyond_curvature(task: &Task<'_>, x: &[f64], effort: &Effort) -> Beyond {
+    if !effort.profiles && effort.draws == 0 && effort.weighted_draws == 0 {
+        return Beyond::default();
     }
     let coarse = task.study.coarse;
     let options = Options {
@@ -307,7 +316,7 @@ fn beyond_curvature(
         task.descend(coarse, (x, "coarse mesh again"), &options)
     });
     let Some(information) = task.information(&solution) else {
-        return (Vec::new(), None);
+        return Beyond::default();
     };
     let origin = Origin {
         resolution: coarse,
@@ -322,8 +331,12 @@ fn beyond_curvature(
         Vec::new()
     };
     let at = (coarse, &solution.x[..], &information);
-    let posterior = (effort.draws > 0).then(|| posterior(task, at, effort.draws));
-    (profiles, posterior)
+    Beyond {
+        profiles,
+        posterior: (effort.draws > 0).then(|| posterior(task, at, effort.draws)),
+        weighted: (effort.weighted_draws > 0)
+            .then(|| weighted_posterior(task, at, effort.weighted_draws)),
+    }
 }
 
 /// Everything that is told about one variant at a point.
@@ -369,6 +382,7 @@ fn reported(task: &Task<'_>, solution: Solution, profiles: Vec<Option<Profile>>)
         evidence,
         promises,
         posterior: None,
+        weighted: None,
         ablations: Vec::new(),
         mesh_shifts: Vec::new(),
         noise_factors: Vec::new(),

@@ -42,7 +42,8 @@ pub fn guide_fits(study: &Study, guide: &Guide, variant: usize) -> Result<(), St
     Proxy::new(study, &study.variants[variant], of).map(|_| ())
 }
 
-fn proxy<'t>(task: &Task<'t>) -> Option<Proxy<'t>> {
+/// The surrogate of the study in place of the simulations of a task, if it has one.
+pub(super) fn proxy<'t>(task: &Task<'t>) -> Option<Proxy<'t>> {
     let guide = task.study.guide.as_ref()?;
     let targets = targets(task.measurements.observations());
     Proxy::new(task.study, task.variant(), (&guide.surrogate, &targets)).ok()
@@ -97,7 +98,7 @@ pub(super) fn guided(task: &Task<'_>) -> Option<Guided> {
 pub(super) fn judged(task: &Task<'_>, report: GuideReport, x: &[f64]) -> GuideReport {
     let at_optimum = proxy(task).and_then(|proxy| {
         let predicted = proxy.predicted(x).ok()?;
-        let values: Vec<f64> = predicted.iter().map(|(value, _)| *value).collect();
+        let values: Vec<f64> = predicted.iter().map(|answer| answer.value).collect();
         let mut rows = task.measurements.residuals(&values);
         rows.extend(task.belief.residuals(x));
         Some((rows.iter().map(|r| r * r).sum(), predicted))

@@ -26,6 +26,7 @@ mod search;
 mod study;
 mod task;
 mod uncertainty;
+mod weighted;
 
 pub use ablation::Ablation;
 pub use archive::Archive;
@@ -92,6 +93,7 @@ pub use study::Study;
 pub use study::Target;
 pub use study::Variant;
 pub use uncertainty::Information;
+pub use weighted::WeightedPosterior;
 
 /// Where an estimation stands.
 #[derive(Clone, Copy, Debug)]

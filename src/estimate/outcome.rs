@@ -11,8 +11,10 @@ use super::study::Blind;
 use super::study::Observation;
 use super::study::Target;
 use super::uncertainty::Information;
+use super::weighted::WeightedPosterior;
 use crate::numerics::least_squares::StopReason;
 use crate::simulate::SimulationFailure;
+use crate::surrogate::Answer;
 
 /// How an interval was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ pub struct GuideReport {
     pub refused: usize,
     /// What it says of the optimum: cost, and for every observation value and conformal interval; `None` if it does not
     /// answer there.
-    pub at_optimum: Option<(f64, Vec<(f64, (f64, f64))>)>,
+    pub at_optimum: Option<(f64, Vec<Answer>)>,
 }
 
 /// The cost under another reading of the source, after a fit of its own on the coarse mesh.
@@ -153,6 +155,8 @@ pub struct VariantReport {
     pub profiles: Vec<Option<Profile>>,
     /// Samples of the posterior on the coarse mesh, if they were asked for, or why there are none.
     pub posterior: Option<Result<Posterior, String>>,
+    /// Samples of the surrogate's posterior, weighted by the cell model, if they were asked for, or why there are none.
+    pub weighted: Option<Result<WeightedPosterior, String>>,
     /// What is known without each record; empty unless it was asked for.
     pub ablations: Vec<Ablation>,
     /// How far a mesh twice as fine would move each estimate, in its standard deviations; empty if unknown or if no

@@ -150,14 +150,14 @@ impl<'s> Proxy<'s> {
     }
 
     /// The surrogate's answers for all groups, or why one was refused.
-    fn answers(&self, x: &[f64]) -> Result<Vec<Answer>, Refusal> {
+    fn answers(&self, x: &[f64]) -> Result<Vec<Vec<Answer>>, Refusal> {
         self.asked.fetch_add(1, Memory::Relaxed);
         let groups = self.groups.iter().map(|group| {
             let point = self.coordinates(group, x);
             let mut answers = self.surrogate.answers(&[point], &group.numbers);
             answers.pop().expect("one answer for one point")
         });
-        let answers: Result<Vec<Answer>, Refusal> = groups.collect();
+        let answers: Result<Vec<Vec<Answer>>, Refusal> = groups.collect();
         if answers.is_err() {
             self.refused.fetch_add(1, Memory::Relaxed);
         }
@@ -165,12 +165,16 @@ impl<'s> Proxy<'s> {
     }
 
     /// Values of all targets with their conformal intervals, in order.
-    pub(super) fn predicted(&self, x: &[f64]) -> Result<Vec<(f64, (f64, f64))>, Refusal> {
-        let mut predicted = vec![(f64::NAN, (f64::NAN, f64::NAN)); self.n_targets];
-        for (group, answer) in self.groups.iter().zip(self.answers(x)?) {
-            let pairs = answer.values.into_iter().zip(answer.intervals);
-            for (target, pair) in group.targets.iter().zip(pairs) {
-                predicted[*target] = pair;
+    pub(super) fn predicted(&self, x: &[f64]) -> Result<Vec<Answer>, Refusal> {
+        let unknown = Answer {
+            value: f64::NAN,
+            lower: f64::NAN,
+            upper: f64::NAN,
+        };
+        let mut predicted = vec![unknown; self.n_targets];
+        for (group, answers) in self.groups.iter().zip(self.answers(x)?) {
+            for (target, answer) in group.targets.iter().zip(answers) {
+                predicted[*target] = answer;
             }
         }
         Ok(predicted)
@@ -255,7 +259,7 @@ impl ProxyObjective<'_, '_> {
     /// Residuals of data and priors.
     pub(super) fn residuals(&self, x: &[f64]) -> Option<Vec<f64>> {
         let predicted = self.proxy.predicted(x).ok()?;
-        let values: Vec<f64> = predicted.into_iter().map(|(value, _)| value).collect();
+        let values: Vec<f64> = predicted.into_iter().map(|a| a.value).collect();
         let mut rows = self.task.measurements.residuals(&values);
         rows.extend(self.task.belief.residuals(x));
         Some(rows)

@@ -11,6 +11,7 @@ pub mod lanes;
 pub mod least_squares;
 pub mod loss;
 mod newton;
+pub mod pareto;
 pub mod polyline;
 pub mod posterior;
 pub mod sampling;

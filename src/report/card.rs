@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::ReportError;
+use super::card_text::card_md;
 use super::write_files;
 use crate::mechanism::Scale;
 use crate::surrogate::Assessment;
@@ -21,7 +22,6 @@ use crate::surrogate::Quantity;
 use crate::surrogate::Shape;
 use crate::surrogate::Surrogate;
 use crate::surrogate::Transform;
-use crate::units::digits;
 
 /// Layout of the card.
 pub const CARD_LAYOUT: u32 = 1;
@@ -490,78 +490,6 @@ pub fn write_surrogate(
     write_files(folder, &files)
 }
 
-/// The card for people.
-pub fn card_md(card: &RawCard) -> String {
-    let made = &card.made;
-    let [training, with_slopes, validation, calibration, test] = made.simulations;
-    let mut text = format!(
-        "# Surrogate {}\n\n\
-         Answers for the mechanism `{}` inside the box below, {} networks for each of {} kinds of quantities and {} curves, whose mean answers and whose spread warns. \
-         It proposes; the cell model decides.\n\n\
-         Trained by sulfit {} (seed {}) from {training} simulations, {with_slopes} of them with derivatives (weight {}); \
-         {validation} to stop by, {calibration} to calibrate intervals with, {test} to tell the error below, which touched nothing else. \
-         Failed among them: {:?}. {}\n",
-        card.name,
-        card.mechanism,
-        card.members,
-        card.number_departments.len(),
-        card.curve_departments.len(),
-        made.version,
-        made.seed,
-        made.slope_weight,
-        made.failed,
-        made.resolution,
-    );
-    for assessment in &card.assessments {
-        text.push_str(&assessment_md(assessment, card.level));
-    }
-    text.push_str("\n## Box\n\n| quantity | from | to | unit | scale |\n|---|---|---|---|---|\n");
-    for axis in &card.axes {
-        let unit = crate::units::Unit::parse(&axis.unit);
-        let told = |si: f64| digits(unit.as_ref().map_or(si, |unit| unit.from_si(si)));
-        let (from, to) = (told(axis.lower_si), told(axis.upper_si));
-        let (name, unit, scale) = (&axis.name, &axis.unit, &axis.scale);
-        text.push_str(&format!("| {name} | {from} | {to} | {unit} | {scale} |\n"));
-    }
-    text
-}
-
-fn assessment_md(assessment: &RawAssessment, level: f64) -> String {
-    let share = 100.0 * assessment.working as f64 / assessment.points.max(1) as f64;
-    let mut text = format!(
-        "\n## Errors: {}\n\n\
-         {} points, {share:.0} % of them working cells, which are compared. Whether there is a value is answered rightly for {:.1} %. \
-         Intervals of {:.0} % hold {:.1} % of all numbers. The networks disagree, so that no answer is given, for {} points.\n\n\
-         | output | unit | n | median | 95 % | worst | median, relative | 95 %, relative | in interval |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
-        assessment.set,
-        assessment.points,
-        100.0 * assessment.presence_accuracy,
-        100.0 * level,
-        100.0 * assessment.pooled_coverage,
-        assessment.refused,
-    );
-    for errors in &assessment.errors {
-        let number = |value: Option<f64>| value.map_or_else(String::new, digits);
-        let percent =
-            |value: Option<f64>| value.map_or_else(String::new, |v| format!("{:.2} %", 100.0 * v));
-        text.push_str(&format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-            errors.name,
-            errors.unit,
-            errors.n,
-            number(errors.median),
-            number(errors.p95),
-            number(errors.worst),
-            percent(errors.relative_median),
-            percent(errors.relative_p95),
-            percent(errors.coverage),
-        ));
-    }
-    text
-}
-
-/// Codes and limits of the numbers and curves of a card, as a surrogate keeps them.
 impl RawNumber {
     /// Its code, for the column of this position.
     pub fn code(&self, position: usize) -> NumberCode {

@@ -2,6 +2,7 @@
 
 mod ablation;
 mod card;
+mod card_text;
 mod curve_figures;
 mod curves;
 mod draws;
@@ -34,10 +35,10 @@ pub use card::RawKnown;
 pub use card::RawMade;
 pub use card::RawNumber;
 pub use card::WEIGHTS;
-pub use card::card_md;
 pub use card::parse_hexadecimal;
 pub use card::quantity;
 pub use card::write_surrogate;
+pub use card_text::card_md;
 pub use measured::describe;
 pub use measured::findings;
 pub use measured::plots;

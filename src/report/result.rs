@@ -7,6 +7,7 @@ use super::ablation::ablations;
 use super::curves::RawCurve;
 use super::curves::curves;
 use super::guide::RawGuide;
+use super::guide::RawWeighted;
 use super::inference;
 use super::inference::RawAveraged;
 use super::inference::RawCandidate;
@@ -68,6 +69,8 @@ pub(super) struct RawVariant {
     pub(super) identifiability: Option<RawIdentifiability>,
     pub(super) posterior: Option<RawPosterior>,
     pub(super) posterior_failure: Option<String>,
+    pub(super) posterior_by_surrogate: Option<RawWeighted>,
+    pub(super) posterior_by_surrogate_failure: Option<String>,
     pub(super) candidates: Vec<RawCandidate>,
     pub(super) calibrations: Vec<RawInstrument>,
     pub(super) noise_factors: Vec<RawInstrument>,
@@ -218,6 +221,11 @@ impl RawVariant {
                 _ => None,
             },
             posterior_failure: report.posterior.clone().and_then(Result::err),
+            posterior_by_surrogate: match &report.weighted {
+                Some(Ok(weighted)) => Some(RawWeighted::new(study, report, weighted)),
+                _ => None,
+            },
+            posterior_by_surrogate_failure: report.weighted.clone().and_then(Result::err),
             candidates: inference::candidates(study, report),
             calibrations: inference::calibrations(study, report),
             noise_factors: inference::noise_factors(study, report),

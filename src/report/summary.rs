@@ -99,6 +99,7 @@ fn write_variant(
     if kind == Kind::Fit {
         write_parameters(text, &raw)?;
         write_information(text, &raw)?;
+        write_weighted(text, &raw)?;
         write_ablations(text, &raw.ablation)?;
     }
     write_predictions(text, study, report)?;
@@ -263,9 +264,10 @@ fn write_starts(text: &mut String, report: &VariantReport) -> std::fmt::Result {
                 .map_or_else(|| "failed".to_owned(), digits),
             digits(start.cost),
             start.iterations,
-            match start.is_guided {
-                true => format!("{}; found by the surrogate", start.stop),
-                false => start.stop.to_string(),
+            if start.is_guided {
+                format!("{}; found by the surrogate", start.stop)
+            } else {
+                start.stop.to_string()
             }
         )?;
     }
@@ -277,6 +279,26 @@ fn write_starts(text: &mut String, report: &VariantReport) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// How far draws from the surrogate's posterior can be trusted.
+fn write_weighted(text: &mut String, raw: &RawVariant) -> std::fmt::Result {
+    if let Some(failure) = &raw.posterior_by_surrogate_failure {
+        return writeln!(text, "\n  posterior by surrogate: none: {failure}");
+    }
+    let Some(weighted) = &raw.posterior_by_surrogate else {
+        return Ok(());
+    };
+    let trust = match weighted.pareto_k {
+        None => "too few draws to tell whether they can be trusted".to_owned(),
+        Some(k) if k > 0.7 => format!("Pareto k {k:.2}, above 0.7: not to be trusted"),
+        Some(k) => format!("Pareto k {k:.2}"),
+    };
+    writeln!(
+        text,
+        "\n  posterior by surrogate: {} draws weighted by the cell model, worth {:.0} independent ones; {trust}",
+        weighted.draws, weighted.effective_draws
+    )
 }
 
 /// What the data say, beyond single quantities.

@@ -118,9 +118,9 @@ fn number_errors(surrogate: &Surrogate, samples: &[&Sample], points: &[Vec<f64>]
             }
             let at = row * codes.len() + number;
             let (mean, spread) = (prediction.mean[at].into(), prediction.spread[at].into());
-            let (value, (low, high)) = surrogate.decoded(number, mean, spread);
-            n_inside += usize::from((low..=high).contains(&truth));
-            pairs.push((value, truth));
+            let answer = surrogate.decoded(number, mean, spread);
+            n_inside += usize::from(answer.holds(truth));
+            pairs.push((answer.value, truth));
         }
         let errors = pairs.iter().map(|(value, truth)| (value - truth).abs());
         let relative = pairs

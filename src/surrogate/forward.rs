@@ -107,7 +107,9 @@ impl Layer {
                         *out = sum + offset;
                     }
                     if is_hidden {
-                        out.iter_mut().for_each(|z| *z *= sigmoid(*z));
+                        for z in out.iter_mut() {
+                            *z *= sigmoid(*z);
+                        }
                     }
                 }
             }
@@ -146,7 +148,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// eˣ to about 1e-7 relative between the ends of single precision: 2ⁿ times a polynomial on half a unit around n.
+/// eˣ within the rounding of x between the ends of single precision: 2ⁿ times a polynomial on half a unit around n.
 #[inline]
 fn exp(x: f32) -> f32 {
     /// Adding it leaves the nearest whole number in the low bits.
@@ -170,7 +172,8 @@ mod tests {
     proptest! {
         #[test]
         fn exponential_is_that_of_the_library(x in -80.0f32..80.0) {
-            prop_assert!((exp(x) / x.exp() - 1.0).abs() < 2e-6);
+            // The rounding of x/ln 2 grows with x.
+            prop_assert!((exp(x) / x.exp() - 1.0).abs() < 5e-7 + 1.2e-7 * x.abs());
         }
     }
 

@@ -71,13 +71,22 @@ pub enum Refusal {
     },
 }
 
-/// An answer.
-#[derive(Clone, Debug, PartialEq)]
+/// An answer: a value and its conformal interval, in its unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
-    /// Values of the numbers that were asked for, in their units.
-    pub values: Vec<f64>,
-    /// Conformal intervals of the values.
-    pub intervals: Vec<(f64, f64)>,
+    /// The value.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub lower: f64,
+    /// Upper end of the interval.
+    pub upper: f64,
+}
+
+impl Answer {
+    /// Whether a value lies in the interval.
+    pub fn holds(&self, value: f64) -> bool {
+        (self.lower..=self.upper).contains(&value)
+    }
 }
 
 /// A trained surrogate.
@@ -110,7 +119,7 @@ impl Surrogate {
     pub fn outside(&self, coordinates: &[f64]) -> Option<Refusal> {
         let position = coordinates
             .iter()
-            .position(|c| !(c.abs() <= 1.0 + SIDE_TOLERANCE));
+            .position(|c| c.is_nan() || c.abs() > 1.0 + SIDE_TOLERANCE);
         position.map(|axis| Refusal::Outside {
             axis,
             coordinate: coordinates[axis],
@@ -118,7 +127,11 @@ impl Surrogate {
     }
 
     /// Answers many points: the numbers at `asked`, or why there is no answer.
-    pub fn answers(&self, points: &[Vec<f64>], asked: &[usize]) -> Vec<Result<Answer, Refusal>> {
+    pub fn answers(
+        &self,
+        points: &[Vec<f64>],
+        asked: &[usize],
+    ) -> Vec<Result<Vec<Answer>, Refusal>> {
         let inputs = flattened(points);
         let prediction = self.number_networks.predict(&inputs);
         let n = self.encoding.numbers.len();
@@ -126,10 +139,7 @@ impl Surrogate {
             if let Some(refusal) = self.outside(point) {
                 return Err(refusal);
             }
-            let mut answer = Answer {
-                values: Vec::new(),
-                intervals: Vec::new(),
-            };
+            let mut answers = Vec::new();
             for number in asked {
                 let at = row * n + number;
                 let (mean, spread) = (prediction.mean[at], prediction.spread[at]);
@@ -139,17 +149,15 @@ impl Surrogate {
                 if f64::from(spread) > self.spread_limits[*number] {
                     return Err(Refusal::Disagreement { number: *number });
                 }
-                let (value, interval) = self.decoded(*number, mean.into(), spread.into());
-                answer.values.push(value);
-                answer.intervals.push(interval);
+                answers.push(self.decoded(*number, mean.into(), spread.into()));
             }
-            Ok(answer)
+            Ok(answers)
         };
         points.iter().enumerate().map(answer).collect()
     }
 
     /// A number in its unit, with its interval.
-    pub(super) fn decoded(&self, number: usize, mean: f64, spread: f64) -> (f64, (f64, f64)) {
+    pub(super) fn decoded(&self, number: usize, mean: f64, spread: f64) -> Answer {
         let code = &self.encoding.numbers[number];
         let (low, high) = self.calibration.interval(number, mean, spread);
         let within = |x: f64| {
@@ -160,7 +168,11 @@ impl Surrogate {
             }
         };
         let (a, b) = (code.decode(within(low)), code.decode(within(high)));
-        (code.decode(mean), (a.min(b), a.max(b)))
+        Answer {
+            value: code.decode(mean),
+            lower: a.min(b),
+            upper: a.max(b),
+        }
     }
 
     /// Values of the numbers at `asked` and their derivatives by the coordinates, `n_asked × n_axes`, whether or not

@@ -183,6 +183,15 @@ impl Bounds {
     }
 }
 
+/// Where networks learn: the processor, or with the feature `gpu` the first CUDA device.
+pub(super) fn learning_device() -> Device {
+    #[cfg(feature = "gpu")]
+    let device = Device::cuda(0usize);
+    #[cfg(not(feature = "gpu"))]
+    let device = Device::flex();
+    device
+}
+
 /// The numbers of a tensor, row by row.
 pub(super) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor

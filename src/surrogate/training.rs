@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::network::Shape;
 use super::perceptron::Bounds;
 use super::perceptron::Perceptron;
+use super::perceptron::learning_device;
 use crate::numerics::fingerprint::fingerprint;
 
 /// Samples of one step.
@@ -251,7 +252,7 @@ struct Class {
 
 impl Class {
     fn new(shape: &Shape, lessons: &Lessons) -> Self {
-        let device = Device::flex().autodiff();
+        let device = learning_device().autodiff();
         let n = lessons.n_samples(shape);
         let tensor = |numbers: Vec<f32>, width: usize| {
             Tensor::<2>::from_data(TensorData::new(numbers, [n, width]), &device)
@@ -346,7 +347,7 @@ struct Examination {
 
 impl Examination {
     fn new(shape: &Shape, lessons: &Lessons) -> Self {
-        let device = Device::flex();
+        let device = learning_device();
         let n = lessons.n_samples(shape);
         let tensor = |numbers: Vec<f32>, width: usize| {
             Tensor::<2>::from_data(TensorData::new(numbers, [n, width]), &device)

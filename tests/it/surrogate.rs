@@ -105,7 +105,7 @@ fn small_surrogate_knows_its_error() {
     let card: serde_json::Value = serde_json::from_str(&card).unwrap();
     let errors = card["assessments"][0]["errors"].as_array().unwrap();
     let of = |name: &str| errors.iter().find(|e| e["name"] == name).unwrap();
-    // Eighty simulations of four sides: rough, but no nonsense.
+    // A hundred simulations of four sides: rough, but no nonsense.
     assert!(of("rate_0p1C")["median"].as_f64().unwrap() < 80.0);
     assert!(of("transference")["relative_median"].as_f64().unwrap() < 0.05);
     assert!(of("real part")["relative_median"].as_f64().unwrap() < 0.2);
