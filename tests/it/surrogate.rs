@@ -325,3 +325,30 @@ fn nothing_is_answered_outside_the_box() {
     assert!(answers[1].is_ok());
     assert!(surrogate.curve(&[outside], 0)[0].is_err());
 }
+
+/// Derivatives of answers are those of their values, transforms and scales included.
+#[test]
+fn slopes_of_answers_are_those_of_their_values() {
+    let mechanism = read_mechanism(&project("models/mg_s_tandem.toml")).unwrap();
+    let surrogate = read_surrogate(small(), &mechanism).unwrap();
+    let all: Vec<usize> = (0..surrogate.numbers.len()).collect();
+    let centre = vec![0.05; surrogate.axes.len()];
+    let (values, slopes) = surrogate.linearised(&centre, &all);
+    for axis in 0..centre.len() {
+        let moved = |side: f64| {
+            let mut moved = centre.clone();
+            moved[axis] += side * 0.02;
+            surrogate.linearised(&moved, &all).0
+        };
+        let (up, down) = (moved(1.0), moved(-1.0));
+        for number in &all {
+            let difference = (up[*number] - down[*number]) / 0.04;
+            let slope = slopes[*number][axis];
+            let allowed = 0.03 * slope.abs() + 5e-3 * values[*number].abs();
+            assert!(
+                (slope - difference).abs() < allowed,
+                "{number} {axis}: {slope} {difference}"
+            );
+        }
+    }
+}
