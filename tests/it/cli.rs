@@ -39,6 +39,7 @@ fn help_is_as_documented() {
     insta::assert_snapshot!("help", stdout(&sulfit(&["--help"])));
     insta::assert_snapshot!("help_fit", stdout(&sulfit(&["fit", "--help"])));
     insta::assert_snapshot!("help_recover", stdout(&sulfit(&["recover", "--help"])));
+    insta::assert_snapshot!("help_train", stdout(&sulfit(&["train", "--help"])));
 }
 
 #[test]
@@ -46,6 +47,8 @@ fn check_tells_what_an_experiment_holds() {
     let output = sulfit(&["check", "experiments/star_lcnc.toml"]);
     assert!(output.status.success());
     insta::assert_snapshot!("check", stdout(&output));
+    let output = sulfit(&["check", "experiments/star_lcnc_surrogate.toml"]);
+    insta::assert_snapshot!("check_training", stdout(&output));
 }
 
 #[test]

@@ -352,3 +352,38 @@ fn slopes_of_answers_are_those_of_their_values() {
         }
     }
 }
+
+/// The shipped surrogate belongs to the shipped experiment, is small, and still says what the cell model says: whoever
+/// changes the equations without training again fails here.
+#[test]
+fn shipped_surrogate_speaks_for_the_cell_model() {
+    let study = sulfit::config::read_study(&project("experiments/star_lcnc.toml")).unwrap();
+    assert_eq!(study.guide_refusal, None);
+    let guide = study.guide.unwrap();
+    let folder = project("models/surrogates/mg_s_tandem");
+    let files = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap());
+    let is_shipped = |file: &std::fs::DirEntry| file.file_type().unwrap().is_file();
+    let size: u64 = files
+        .filter(is_shipped)
+        .map(|f| f.metadata().unwrap().len())
+        .sum();
+    assert!(size < 5_000_000, "{size} bytes");
+    let plan = read_plan(&project("experiments/star_lcnc_surrogate.toml")).unwrap();
+    let card = std::fs::read_to_string(folder.join("card.json")).unwrap();
+    let card: serde_json::Value = serde_json::from_str(&card).unwrap();
+    let number = plan.working.unwrap().number;
+    let p95 = card["assessments"][0]["errors"][number]["p95"]
+        .as_f64()
+        .unwrap();
+    let column = guide.surrogate.encoding.numbers[number].column;
+    let mut n_close = 0;
+    for index in 0..6 {
+        let point = point(&plan, Set::Test, index);
+        let truth = simulated(&plan, &point, false).values[column];
+        let said = guide.surrogate.linearised(&point, &[number]).0[0];
+        n_close += usize::from((said - truth).abs() < 2.0 * p95 || truth.is_nan());
+    }
+    assert!(n_close >= 5, "{n_close} of 6");
+}
