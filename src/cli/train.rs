@@ -133,7 +133,10 @@ fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
     points.shuffle(&mut ChaCha8Rng::seed_from_u64(plan.seed));
     let rest = points.split_off(points.len().min(NEAR_TEST));
     Ok(Near {
-        name: format!("points of {}", path.display()),
+        name: format!(
+            "points of {}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
         test: points,
         training: rest.into_iter().take(refine).collect(),
     })
