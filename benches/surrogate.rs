@@ -34,7 +34,7 @@ fn surrogate(criterion: &mut Criterion) {
     group.sample_size(20);
     group.throughput(Throughput::Elements(POINTS as u64));
     group.bench_function("all numbers", |b| {
-        b.iter(|| surrogate.number_networks.predict(&inputs))
+        b.iter(|| surrogate.number_networks.predict(&inputs));
     });
     group.bench_function("gradient of one number", |b| {
         b.iter(|| surrogate.number_networks.gradient(&inputs, 1));

@@ -152,7 +152,7 @@ pub(super) fn is_same(lower: &Solution, other: &Solution) -> bool {
     other.cost - lower.cost < SAME_COST && (jacobian * step).norm_squared() < SAME_RISE
 }
 
-/// The points that are fitted: the centre of the prior, then the best of those that were drawn and of those that a
+/// The points that are fitted: the centre of the prior, the best of those that were drawn, and the best of those that a
 /// surrogate has found, by what the cell model says of them.
 fn starts(task: &Task<'_>, found: Vec<Vec<f64>>) -> Vec<Start> {
     let settings = &task.study.settings;
@@ -167,18 +167,17 @@ fn starts(task: &Task<'_>, found: Vec<Vec<f64>>) -> Vec<Start> {
     if let Search::Swarm { rounds } = settings.search {
         rated = swarmed(task, rated, (rounds, &stage));
     }
+    let rank = |cost: &Option<f64>| cost.unwrap_or(f64::INFINITY);
+    rated[1..].sort_by(|a, b| rank(&a.0).total_cmp(&rank(&b.0)));
+    rated.truncate(settings.starts.max(1));
+    rated.extend(self::rated(task, task.carried.clone()));
+    // As many again that a surrogate has found: beside the others, so that a bad one displaces nothing.
+    let mut found = self::rated(task, found);
+    found.sort_by(|a, b| rank(&a.0).total_cmp(&rank(&b.0)));
+    found.truncate(settings.starts.max(1));
     let start = |is_guided: bool| move |(cost, x)| Start { x, cost, is_guided };
-    let mut starts: Vec<Start> = rated.into_iter().map(start(false)).collect();
-    starts.extend(self::rated(task, found).into_iter().map(start(true)));
-    let rank = |start: &Start| start.cost.unwrap_or(f64::INFINITY);
-    starts[1..].sort_by(|a, b| rank(a).total_cmp(&rank(b)));
-    starts.truncate(settings.starts.max(1));
-    starts.extend(
-        self::rated(task, task.carried.clone())
-            .into_iter()
-            .map(start(false)),
-    );
-    starts
+    let drawn = rated.into_iter().map(start(false));
+    drawn.chain(found.into_iter().map(start(true))).collect()
 }
 
 /// The cost of every point, side by side; `None` where a simulation failed.
