@@ -218,7 +218,10 @@ fn experiment(folder: &Path, replay: &str) -> PathBuf {
         for file in std::fs::read_dir(project(name)).unwrap() {
             let file = file.unwrap().path();
             let copy = folder.join(name).join(file.file_name().unwrap());
-            std::fs::copy(&file, copy).unwrap();
+            // Surrogates lie in a folder of their own, and nothing here needs them.
+            if file.is_file() {
+                std::fs::copy(&file, copy).unwrap();
+            }
         }
     }
     let dataset = folder.join("datasets/guan_2024_star_lcnc");
