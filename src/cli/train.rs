@@ -132,6 +132,14 @@ fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
     }
     points.shuffle(&mut ChaCha8Rng::seed_from_u64(plan.seed));
     let rest = points.split_off(points.len().min(NEAR_TEST));
+    if rest.len() < refine {
+        say(&format!(
+            "{} instead of {refine} points of {} are left to learn from, beside {} to judge by",
+            rest.len(),
+            path.display(),
+            points.len()
+        ));
+    }
     Ok(Near {
         name: format!(
             "points of {}",

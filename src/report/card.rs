@@ -9,6 +9,7 @@ use super::ReportError;
 use super::card_text::card_md;
 use super::write_files;
 use crate::mechanism::Scale;
+use crate::simulate::Resolution;
 use crate::surrogate::Assessment;
 use crate::surrogate::Axis;
 use crate::surrogate::CurveCode;
@@ -265,6 +266,14 @@ impl From<RawTransform> for Transform {
     }
 }
 
+/// Mesh and tolerances in words.
+fn resolution(Resolution { mesh, accuracy }: Resolution) -> String {
+    format!(
+        "{} separator and {} cathode volumes, relative tolerance {:e}, absolute tolerances {} times the default",
+        mesh.n_separator, mesh.n_electrode, accuracy.relative, accuracy.absolute_factor
+    )
+}
+
 /// Numbers stand as text: JSON has no whole ones of this size.
 fn hexadecimal(number: u64) -> String {
     format!("{number:016x}")
@@ -310,7 +319,7 @@ impl RawMade {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: plan.seed,
-            resolution: format!("{:?}", plan.resolution),
+            resolution: resolution(plan.resolution),
             plan: hexadecimal(plan.fingerprint()),
             simulations: [
                 budget.training,

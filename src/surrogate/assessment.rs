@@ -4,6 +4,7 @@ use super::encoding::Encoding;
 use super::model::Refusal;
 use super::model::Surrogate;
 use super::model::flattened;
+use super::plan::Working;
 use super::sample::Sample;
 
 /// Errors of one output.
@@ -44,15 +45,6 @@ pub struct Assessment {
     pub pooled_coverage: f64,
     /// Share of right answers to the question whether there is a value, over all numbers and points (1).
     pub presence_accuracy: f64,
-}
-
-/// What makes a cell a working one: a number above a threshold.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Working {
-    /// Position of the number.
-    pub number: usize,
-    /// Its threshold, in its unit.
-    pub above: f64,
 }
 
 impl Working {
@@ -151,10 +143,11 @@ fn curve_errors(
         .map(|(curve, truth)| {
             let off = || curve.iter().zip(truth).map(|(a, b)| (a - b).abs());
             let height = largest(&mut truth.iter().map(|v| v.abs()));
-            let each = off()
-                .zip(truth)
-                .map(|(e, t)| e / t.abs().max(1e-3 * height));
-            (largest(&mut off()), largest(&mut each.into_iter()))
+            // A curve that crosses zero is compared with its height, another with itself.
+            let crosses = truth.iter().any(|t| *t > 0.0) && truth.iter().any(|t| *t < 0.0);
+            let against = |t: &f64| if crosses { height } else { t.abs() };
+            let mut each = off().zip(truth).map(|(e, t)| e / against(t));
+            (largest(&mut off()), largest(&mut each))
         })
         .unzip();
     Errors {

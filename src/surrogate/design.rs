@@ -26,6 +26,3 @@ pub fn point(plan: &Plan, set: Set, index: usize) -> Vec<f64> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {}

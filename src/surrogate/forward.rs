@@ -2,7 +2,7 @@
 //!
 //! The same networks as burn's, within rounding (a test compares them); derivatives and training are left to burn.
 
-use super::network::Shape;
+use super::perceptron::Shape;
 
 /// Rows that a block computes together ...
 const ROWS: usize = 6;

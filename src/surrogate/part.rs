@@ -10,7 +10,6 @@ use polars::prelude::KeyValueMetadata;
 use polars::prelude::NamedFrom;
 use polars::prelude::ParquetReader;
 use polars::prelude::ParquetWriter;
-use polars::prelude::PolarsError;
 use polars::prelude::PolarsResult;
 use polars::prelude::SerReader;
 use polars::prelude::Series;
@@ -144,6 +143,3 @@ fn slopes_of(plan: &Plan, frame: &DataFrame) -> PolarsResult<Option<Vec<Array2<f
     }
     Ok(Some(slopes))
 }
-
-/// What is wrong with a part file, for messages.
-pub type PartError = PolarsError;

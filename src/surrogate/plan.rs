@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::assessment::Working;
 use crate::mechanism::Mechanism;
 use crate::mechanism::ParameterId;
 use crate::mechanism::Scale;
@@ -248,6 +247,15 @@ impl Budget {
             Set::Test => self.test,
         }
     }
+}
+
+/// What makes a cell a working one: a number above a threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Working {
+    /// Position of the number.
+    pub number: usize,
+    /// Its threshold, in its unit.
+    pub above: f64,
 }
 
 /// How networks learn.

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use super::assessment::Working;
 use super::assessment::percentile;
 use super::conformal::Calibration;
 use super::conformal::Said;
@@ -22,6 +21,7 @@ use super::plan::Output;
 use super::plan::Plan;
 use super::plan::Quantity;
 use super::plan::Reading;
+use super::plan::Working;
 use super::plan::protocol_fingerprint;
 use super::plan::structure;
 use super::sample::Sample;

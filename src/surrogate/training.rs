@@ -15,9 +15,9 @@ use rand_distr::Distribution;
 use rand_distr::StandardNormal;
 use thiserror::Error;
 
-use super::network::Shape;
 use super::perceptron::Bounds;
 use super::perceptron::Perceptron;
+use super::perceptron::Shape;
 use super::perceptron::learning_device;
 use crate::numerics::fingerprint::fingerprint;
 

@@ -111,7 +111,10 @@ fn small_surrogate_knows_its_error() {
     assert!(of("real part")["relative_median"].as_f64().unwrap() < 0.2);
     assert!(card["assessments"][0]["pooled_coverage"].as_f64().unwrap() > 0.7);
     let readable = std::fs::read_to_string(small().join("card.md")).unwrap();
-    assert!(readable.contains("| rate_0p1C | mAh g^-1 |"), "{readable}");
+    assert!(
+        readable.contains("| rate_0p1C | discharge | capacity (step 2, cycle 1) | mAh g^-1 |"),
+        "{readable}"
+    );
 }
 
 #[test]
@@ -391,4 +394,33 @@ fn shipped_surrogate_speaks_for_the_cell_model() {
         n_close += usize::from((said - truth).abs() < 2.0 * p95 || truth.is_nan());
     }
     assert!(n_close >= 5, "{n_close} of 6");
+}
+
+#[test]
+fn points_lie_in_the_box_and_sets_share_none() {
+    let plan = read_plan(&project(TRAINING)).unwrap();
+    let mut all: Vec<Vec<f64>> = Vec::new();
+    for set in Set::ALL {
+        for index in 0..50 {
+            let point = point(&plan, set, index);
+            assert!(point.iter().all(|c| c.abs() <= 1.0));
+            assert!(!all.contains(&point));
+            all.push(point);
+        }
+    }
+}
+
+/// A point to judge by is a function of its number, whatever was drawn before, and neighbours do not overlap.
+#[test]
+fn independent_points_do_not_overlap() {
+    let plan = read_plan(&project(TRAINING)).unwrap();
+    let drawn: Vec<f64> = (0..200).flat_map(|i| point(&plan, Set::Test, i)).collect();
+    let mut sorted = drawn.clone();
+    sorted.sort_by(f64::total_cmp);
+    assert!(
+        sorted.windows(2).all(|pair| pair[0] < pair[1]),
+        "a number twice"
+    );
+    let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+    assert!(mean.abs() < 0.06, "{mean}");
 }
