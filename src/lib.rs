@@ -26,6 +26,8 @@ pub mod surrogate;
 
 pub mod estimate;
 
+pub mod predict;
+
 pub mod report;
 
 pub mod config;

@@ -24,6 +24,18 @@ pub fn activation_voltage_v<S: Scalar>(charge: &Record<S>, window: f64) -> Optio
     maximum(&time_s, &voltage_v).map(|(_, voltage)| voltage)
 }
 
+/// Mean voltage (V) over the time of a record, by trapezoids: at constant current the energy over the charge.
+///
+/// `None` if the record has no duration.
+pub fn mean_voltage_v<S: Scalar>(record: &Record<S>) -> Option<S> {
+    let duration = *record.time_s.last()? - *record.time_s.first()?;
+    let mut integral = S::constant(0.0);
+    for (t, v) in record.time_s.windows(2).zip(record.voltage_v.windows(2)) {
+        integral += (t[1] - t[0]) * (v[0] + v[1]) * 0.5;
+    }
+    (duration.value() > 0.0).then(|| integral / duration)
+}
+
 /// Relative difference of two currents that a measured voltammogram can tell apart (1).
 const HEIGHT_RESOLUTION: f64 = 0.02;
 

@@ -20,14 +20,17 @@ use super::check_folder;
 use super::in_pool;
 use super::progress::Terminal;
 use super::say;
+use crate::config::read_card;
 use crate::config::read_plan;
 use crate::config::read_points;
+use crate::config::read_surrogate;
 use crate::estimate::Monitor;
 use crate::estimate::Status;
 use crate::numerics::fingerprint::fingerprint;
 use crate::report;
 use crate::report::RawCard;
 use crate::report::RawMade;
+use crate::surrogate::Assessment;
 use crate::surrogate::Class;
 use crate::surrogate::Learned;
 use crate::surrogate::Plan;
@@ -59,6 +62,9 @@ pub(super) struct TrainArguments {
     /// Simulate this many points of the table and learn from them too
     #[arg(long, value_name = "N", requires = "near", default_value_t = 0)]
     refine: u16,
+    /// Train nothing: simulate the test points and write the error of the surrogate that lies in the folder anew
+    #[arg(long, conflicts_with = "refine")]
+    judge: bool,
     /// Number of threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -71,17 +77,24 @@ pub(super) fn run_train(arguments: &TrainArguments) -> Result<ExitCode, String> 
     check_folder(&folder)?;
     let near = match &arguments.near {
         None => Near::default(),
-        Some(path) => near(path, &plan, usize::from(arguments.refine))?,
+        Some(path) => near(path, &plan, (&folder, usize::from(arguments.refine)))?,
     };
     let monitor = Terminal::new();
     let context = (folder.as_path(), &monitor);
-    let trained = in_pool(arguments.threads, || trained(&plan, &near, context))?;
+    let trained = in_pool(arguments.threads, || {
+        if arguments.judge {
+            judged(&plan, &near, context)
+        } else {
+            trained(&plan, &near, context)
+        }
+    })?;
     monitor.finish();
-    let Some((surrogate, card)) = trained? else {
+    let Some((surrogate, card, assessments)) = trained? else {
         say("interrupted; the same command goes on from here");
         return Ok(ExitCode::from(EXIT_INCOMPLETE));
     };
-    report::write_surrogate(&folder, &surrogate, &card).map_err(|error| error.to_string())?;
+    report::write_surrogate(&folder, &surrogate, (&card, &assessments))
+        .map_err(|error| error.to_string())?;
     super::print(&report::card_md(&card));
     super::print(&format!("\nsurrogate in {}\n", folder.display()));
     Ok(ExitCode::SUCCESS)
@@ -121,7 +134,10 @@ struct Near {
 }
 
 /// Draws points from a table, different ones to judge by and to learn from.
-fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
+///
+/// Those to learn from are half those that a surrogate in the folder knows least, where its networks disagree most, and
+/// half any of them.
+fn near(path: &Path, plan: &Plan, (folder, refine): (&Path, usize)) -> Result<Near, String> {
     let (mut points, n_outside) = read_points(path, plan).map_err(|error| error.to_string())?;
     if n_outside > 0 {
         let all = points.len() + n_outside;
@@ -131,7 +147,7 @@ fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
         ));
     }
     points.shuffle(&mut ChaCha8Rng::seed_from_u64(plan.seed));
-    let rest = points.split_off(points.len().min(NEAR_TEST));
+    let mut rest = points.split_off(points.len().min(NEAR_TEST));
     if rest.len() < refine {
         say(&format!(
             "{} instead of {refine} points of {} are left to learn from, beside {} to judge by",
@@ -139,6 +155,17 @@ fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
             path.display(),
             points.len()
         ));
+    }
+    if refine < rest.len()
+        && let Ok(surrogate) = read_surrogate(folder, &plan.mechanism)
+        && surrogate.axes.len() == plan.axes.len()
+    {
+        let disagreement = surrogate.disagreement(&rest);
+        let mut order: Vec<usize> = (0..rest.len()).collect();
+        order.sort_by(|a, b| disagreement[*b].total_cmp(&disagreement[*a]));
+        // The other half keeps its order, which is a random one.
+        order[refine / 2..].sort_unstable();
+        rest = order.into_iter().map(|i| rest[i].clone()).collect();
     }
     Ok(Near {
         name: format!(
@@ -150,30 +177,99 @@ fn near(path: &Path, plan: &Plan, refine: usize) -> Result<Near, String> {
     })
 }
 
+/// A surrogate, its card, and what the card says of its error.
+type Trained = (Surrogate, RawCard, Vec<Assessment>);
+
+/// The surrogate that lies in the folder, with its error on points that are simulated now; `None` after an
+/// interruption.
+fn judged(
+    plan: &Plan,
+    near: &Near,
+    (folder, monitor): (&Path, &Terminal),
+) -> Result<Option<Trained>, String> {
+    let surrogate = read_surrogate(folder, &plan.mechanism).map_err(|error| error.to_string())?;
+    let card = read_card(&folder.join("card.json")).map_err(|error| error.to_string())?;
+    if !card.is_of(plan) {
+        return Err(format!(
+            "{}: found a surrogate of another plan; train it again or name its training file",
+            folder.display()
+        ));
+    }
+    let Some(test) = of_set(plan, Set::Test).simulated(plan, folder, monitor)? else {
+        return Ok(None);
+    };
+    let Some(judged_too) = more("near-test", &near.test, (plan, folder, monitor))? else {
+        return Ok(None);
+    };
+    let assessments = assessments(&surrogate, &test.samples, (near, &judged_too.samples), plan);
+    let card = card.judged(&surrogate, &assessments);
+    Ok(Some((surrogate, card, assessments)))
+}
+
+/// Errors on the test points, and on those of a table if there are any.
+fn assessments(
+    surrogate: &Surrogate,
+    test: &[Sample],
+    (near, judged_too): (&Near, &[Sample]),
+    plan: &Plan,
+) -> Vec<Assessment> {
+    let mut assessments = vec![assess(
+        surrogate,
+        "points all over the box",
+        test,
+        plan.working,
+    )];
+    if !judged_too.is_empty() {
+        assessments.push(assess(surrogate, &near.name, judged_too, plan.working));
+    }
+    assessments
+}
+
+/// Samples of points of a table.
+fn more(
+    name: &str,
+    points: &[Vec<f64>],
+    (plan, folder, monitor): (&Plan, &Path, &Terminal),
+) -> Result<Option<ManySamples>, String> {
+    let key = fingerprint(format!("{points:?}").as_bytes());
+    let many = Many {
+        name: format!("{name}-{key:016x}"),
+        stage: format!("simulating, {name}"),
+        n: points.len(),
+        with_slopes: 0,
+        point: Box::new(|index| points[index].clone()),
+    };
+    many.simulated(plan, folder, monitor)
+}
+
+/// The points of a set.
+fn of_set(plan: &Plan, set: Set) -> Many<'_> {
+    Many {
+        name: set.as_str().to_owned(),
+        stage: format!("simulating, {} set", set.as_str()),
+        n: plan.budget.of(set),
+        with_slopes: if set == Set::Training {
+            plan.budget.with_slopes
+        } else {
+            0
+        },
+        point: Box::new(move |index| point(plan, set, index)),
+    }
+}
+
 /// Simulations, networks, card; `None` after an interruption.
 fn trained(
     plan: &Plan,
     near: &Near,
     (folder, monitor): (&Path, &Terminal),
-) -> Result<Option<(Surrogate, RawCard)>, String> {
+) -> Result<Option<Trained>, String> {
     let Some(mut simulated) = all_simulated(plan, folder, monitor)? else {
         return Ok(None);
     };
-    let more = |name: &str, points: &[Vec<f64>]| {
-        let key = fingerprint(format!("{points:?}").as_bytes());
-        let name = format!("{name}-{key:016x}");
-        let many = Many {
-            name: &name,
-            stage: &format!("simulating, {name}"),
-            n: points.len(),
-            with_slopes: 0,
-            point: &|index| points[index].clone(),
-        };
-        many.simulated(plan, folder, monitor)
-    };
+    let context = (plan, folder, monitor);
     let (Some(learned_too), Some(judged_too)) = (
-        more("near-training", &near.training)?,
-        more("near-test", &near.test)?,
+        more("near-training", &near.training, context)?,
+        more("near-test", &near.test, context)?,
     ) else {
         return Ok(None);
     };
@@ -206,15 +302,10 @@ fn trained(
         .collect();
     let surrogate = school.surrogate(&weights, (calibration, plan.working));
     let surrogate = surrogate.map_err(|error| error.to_string())?;
-    let assessment = assess(&surrogate, "points all over the box", test, plan.working);
-    let mut assessments = vec![assessment];
-    if !judged_too.samples.is_empty() {
-        let samples = &judged_too.samples;
-        assessments.push(assess(&surrogate, &near.name, samples, plan.working));
-    }
+    let assessments = assessments(&surrogate, test, (near, &judged_too.samples), plan);
     made.refined = near.training.len();
     let card = RawCard::new(&surrogate, made, &assessments);
-    Ok(Some((surrogate, card)))
+    Ok(Some((surrogate, card, assessments)))
 }
 
 /// A number for all that was simulated.
@@ -314,18 +405,7 @@ fn all_simulated(
     let mut are_all_new = true;
     let mut sets: [Vec<Sample>; 4] = Default::default();
     for (set, samples) in Set::ALL.into_iter().zip(&mut sets) {
-        let many = Many {
-            name: set.as_str(),
-            stage: &format!("simulating, {} set", set.as_str()),
-            n: plan.budget.of(set),
-            with_slopes: if set == Set::Training {
-                plan.budget.with_slopes
-            } else {
-                0
-            },
-            point: &|index| point(plan, set, index),
-        };
-        let Some(simulated) = many.simulated(plan, folder, monitor)? else {
+        let Some(simulated) = of_set(plan, set).simulated(plan, folder, monitor)? else {
             return Ok(None);
         };
         are_all_new &= simulated.are_new;
@@ -337,12 +417,12 @@ fn all_simulated(
 
 /// Points that are simulated part by part.
 struct Many<'a> {
-    name: &'a str,
-    stage: &'a str,
+    name: String,
+    stage: String,
     n: usize,
     /// How many of the first ones with derivatives.
     with_slopes: usize,
-    point: &'a (dyn Fn(usize) -> Vec<f64> + Sync),
+    point: Box<dyn Fn(usize) -> Vec<f64> + Sync + 'a>,
 }
 
 /// Their samples.
@@ -362,7 +442,7 @@ impl Many<'_> {
     ) -> Result<Option<ManySamples>, String> {
         let folder = folder.join("simulations");
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error.to_string()))?;
-        monitor.begin(self.stage, self.n);
+        monitor.begin(&self.stage, self.n);
         let mut all = ManySamples {
             samples: Vec::new(),
             are_new: true,
@@ -404,7 +484,7 @@ impl Many<'_> {
                 let finished = start + done.fetch_add(1, Ordering::Relaxed) + 1;
                 failed.fetch_add(sample.failures.len(), Ordering::Relaxed);
                 monitor.advance(&Status {
-                    stage: self.stage,
+                    stage: &self.stage,
                     iteration: Some(finished),
                     cost: f64::NAN,
                     scaled_gradient: f64::NAN,

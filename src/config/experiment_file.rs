@@ -173,6 +173,8 @@ pub(super) struct RawObserved {
     pub(super) capacity: Option<RawCapacity>,
     pub(super) capacity_max: Option<RawCapacityMax>,
     pub(super) capacity_ratio: Option<RawCapacityRatio>,
+    pub(super) energy: Option<RawCapacity>,
+    pub(super) mean_voltage: Option<RawCapacity>,
     pub(super) activation_voltage: Option<RawActivation>,
     pub(super) oxidation_peak: Option<RawRamp>,
     pub(super) first_oxidation_peak: Option<RawRamp>,
@@ -348,6 +350,20 @@ impl RawCapacity {
             cycle: self.cycle,
         }
     }
+
+    pub(super) fn energy(self) -> Observable {
+        Observable::Energy {
+            step: self.step,
+            cycle: self.cycle,
+        }
+    }
+
+    pub(super) fn mean_voltage(self) -> Observable {
+        Observable::MeanVoltage {
+            step: self.step,
+            cycle: self.cycle,
+        }
+    }
 }
 
 impl RawRamp {
@@ -425,6 +441,8 @@ impl RawObserved {
                 cycle: raw.cycle,
                 over: raw.over,
             }),
+            self.energy.map(RawCapacity::energy),
+            self.mean_voltage.map(RawCapacity::mean_voltage),
             self.activation_voltage.map(RawActivation::build),
             self.oxidation_peak.map(RawRamp::largest),
             self.first_oxidation_peak.map(RawRamp::first),

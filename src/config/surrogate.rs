@@ -30,18 +30,25 @@ use crate::units::Unit;
 /// [`ConfigError`] with the file at fault and the reason, above all that it belongs to another mechanism.
 pub fn read_surrogate(folder: &Path, mechanism: &Mechanism) -> Result<Surrogate, ConfigError> {
     let path = folder.join("card.json");
-    let card: RawCard =
-        serde_json::from_str(&read_text(&path)?).map_err(|error| ConfigError::Syntax {
-            path: path.clone(),
-            line: error.line(),
-            message: format!("not a card of a surrogate: {error}"),
-        })?;
+    let card = read_card(&path)?;
     let reader = Reader {
         place: Place::new(&path),
         folder,
         card: &card,
     };
     reader.surrogate(mechanism)
+}
+
+/// Reads the card of a surrogate.
+///
+/// # Errors
+/// [`ConfigError`] if it cannot be read or is none.
+pub fn read_card(path: &Path) -> Result<RawCard, ConfigError> {
+    serde_json::from_str(&read_text(path)?).map_err(|error| ConfigError::Syntax {
+        path: path.to_owned(),
+        line: error.line(),
+        message: format!("not a card of a surrogate: {error}"),
+    })
 }
 
 struct Reader<'a> {

@@ -376,6 +376,7 @@ impl Trainer<'_> {
     fn reading(&self, key: &str, raw: &RawOutput) -> Result<Reading, ConfigError> {
         let kinds = vec![
             raw.capacity.map(|raw| Ok(Reading::Number(raw.build()))),
+            raw.energy.map(|raw| Ok(Reading::Number(raw.energy()))),
             raw.resistance.map(|raw| Ok(Reading::Number(raw.build()))),
             raw.voltage_over_charge
                 .as_ref()

@@ -90,6 +90,7 @@ pub(super) struct RawOutput {
     pub(super) name: String,
     pub(super) protocol: String,
     pub(super) capacity: Option<RawCapacity>,
+    pub(super) energy: Option<RawCapacity>,
     pub(super) resistance: Option<RawResistance>,
     pub(super) voltage_over_charge: Option<RawVoltageOverCharge>,
     pub(super) current_over_voltage: Option<RawCurrentOverVoltage>,

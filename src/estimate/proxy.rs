@@ -24,8 +24,6 @@ use crate::surrogate::protocol_fingerprint;
 
 /// Variables that one pass carries derivatives by.
 const WIDEST: usize = 24;
-/// Relative difference of a constant that counts as none (1): the digits of a file.
-const SAME: f64 = 1e-9;
 
 /// A cell with one loading: the targets that one answer of the surrogate serves.
 #[derive(Clone, Debug)]
@@ -110,23 +108,19 @@ impl<'s> Proxy<'s> {
         let table = self.variant.mechanism.parameters();
         for group in &self.groups {
             let values = self.values(group, &centre);
-            for (name, constant) in &self.surrogate.belongs.constants {
-                let Some(id) = table.find(name) else {
+            for (name, _) in &self.surrogate.belongs.constants {
+                if table.find(name).is_none() {
                     return Err(format!("the mechanism has no parameter '{name}'"));
-                };
-                let expected = table
-                    .row(id)
-                    .tied_to
-                    .map_or(*constant, |to| values[to.index()]);
-                let value = values[id.index()];
-                if (value - expected).abs() > SAME * expected.abs() {
-                    let unit = &table.row(id).unit;
-                    let (found, known) = (unit.from_si(value), unit.from_si(expected));
-                    return Err(format!(
-                        "'{name}' is {found} {unit} in cell '{}', but was {known} {unit} when it was trained",
-                        self.study.cells[group.cell]
-                    ));
                 }
+            }
+            if let Some((id, expected)) = self.surrogate.differing_constant(table, &values) {
+                let row = table.row(id);
+                let unit = &row.unit;
+                let (found, known) = (unit.from_si(values[id.index()]), unit.from_si(expected));
+                return Err(format!(
+                    "'{}' is {found} {unit} in cell '{}', but was {known} {unit} when it was trained",
+                    row.name, self.study.cells[group.cell]
+                ));
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use crate::analysis::differentiable::activation_voltage_v;
 use crate::analysis::differentiable::deposition_time_s;
 use crate::analysis::differentiable::first_oxidation_peak;
 use crate::analysis::differentiable::largest_current;
+use crate::analysis::differentiable::mean_voltage_v;
 use crate::analysis::differentiable::oxidation_peak;
 use crate::analysis::differentiable::passed_charge;
 use crate::analysis::differentiable::resistance_ohm;
@@ -34,6 +35,20 @@ const PEAK_SHARE: f64 = 0.5;
 pub enum Observable {
     /// Discharge capacity of a cycle (mAh g⁻¹).
     Capacity {
+        /// Step with the cycles.
+        step: usize,
+        /// Cycle, counted from one.
+        cycle: usize,
+    },
+    /// Mean voltage of the discharge of a recorded cycle (V).
+    MeanVoltage {
+        /// Step with the cycles.
+        step: usize,
+        /// Cycle, counted from one.
+        cycle: usize,
+    },
+    /// Energy that a recorded cycle's discharge gives (Wh kg⁻¹ of active element).
+    Energy {
         /// Step with the cycles.
         step: usize,
         /// Cycle, counted from one.
@@ -132,6 +147,15 @@ impl Observable {
     pub fn measure<S: Sensitive>(&self, cell: &Cell<S>, outcome: &Outcome<S>) -> Option<S> {
         match self {
             Self::Capacity { step, cycle } => log(outcome, *step)?.discharge_mah_g(*cycle),
+            Self::MeanVoltage { step, cycle } => {
+                mean_voltage_v(&log(outcome, *step)?.curves_of(*cycle)?.0.record)
+            }
+            Self::Energy { step, cycle } => {
+                let log = log(outcome, *step)?;
+                let voltage = mean_voltage_v(&log.curves_of(*cycle)?.0.record)?;
+                // A milliampere hour per gram at one volt is a watt hour per kilogram.
+                Some(log.discharge_mah_g(*cycle)? * voltage)
+            }
             Self::CapacityMax { step, from, to } => {
                 let cycles = log(outcome, *step)?.cycles.iter();
                 let inside = cycles.filter(|c| (*from..=*to).contains(&c.cycle));
@@ -191,6 +215,8 @@ impl Observable {
                 | Self::Capacity { .. }
                 | Self::CapacityMax { .. }
                 | Self::CapacityRatio { .. }
+                | Self::MeanVoltage { .. }
+                | Self::Energy { .. }
                 | Self::ActivationVoltage { .. }
         )
     }
@@ -211,7 +237,9 @@ impl Observable {
         match self {
             Self::Capacity { .. } | Self::CapacityMax { .. } => "mAh g^-1",
             Self::CapacityRatio { .. } | Self::Transference | Self::AnodeShare { .. } => "1",
+            Self::Energy { .. } => "Wh kg^-1",
             Self::ActivationVoltage { .. }
+            | Self::MeanVoltage { .. }
             | Self::OxidationPeak { .. }
             | Self::FirstOxidationPeak { .. } => "V",
             Self::LargestCurrent { .. } => "A m^-2",
@@ -272,6 +300,17 @@ impl Observable {
                 Step::Cycle(cycles) if *last >= 1 && *last <= cycles.count => Ok(()),
                 _ => lacks(*index, &format!("cycle {last}")),
             },
+            Self::MeanVoltage { step: index, cycle } | Self::Energy { step: index, cycle } => {
+                match step(*index)? {
+                    Step::Cycle(cycles)
+                        if (1..=cycles.count).contains(cycle)
+                            && cycles.recorded.includes(*cycle) =>
+                    {
+                        Ok(())
+                    }
+                    _ => lacks(*index, &format!("the recorded cycle {cycle}")),
+                }
+            }
             Self::ActivationVoltage { step: index, .. } => match step(*index)? {
                 Step::Cycle(cycles) if cycles.recorded.includes(1) => Ok(()),
                 _ => lacks(*index, "recorded cycles"),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::ReportError;
+use super::card_figure::parity;
 use super::card_text::card_md;
 use super::write_files;
 use crate::mechanism::Scale;
@@ -275,7 +276,7 @@ fn resolution(Resolution { mesh, accuracy }: Resolution) -> String {
 }
 
 /// Numbers stand as text: JSON has no whole ones of this size.
-fn hexadecimal(number: u64) -> String {
+pub(super) fn hexadecimal(number: u64) -> String {
     format!("{number:016x}")
 }
 
@@ -375,6 +376,20 @@ impl RawCard {
                 .iter()
                 .map(|assessment| raw_assessment(surrogate, assessment))
                 .collect(),
+        }
+    }
+
+    /// Whether it is the card of a plan's surrogate.
+    pub fn is_of(&self, plan: &Plan) -> bool {
+        self.made.plan == hexadecimal(plan.fingerprint())
+    }
+
+    /// The same card with other assessments.
+    pub fn judged(self, surrogate: &Surrogate, assessments: &[Assessment]) -> Self {
+        let assessments = assessments.iter().map(|a| raw_assessment(surrogate, a));
+        Self {
+            assessments: assessments.collect(),
+            ..self
         }
     }
 
@@ -484,18 +499,20 @@ fn raw_errors(known: &Known, errors: &Errors) -> RawErrors {
 pub fn write_surrogate(
     folder: &Path,
     surrogate: &Surrogate,
-    card: &RawCard,
+    (card, assessments): (&RawCard, &[Assessment]),
 ) -> Result<(), ReportError> {
     let json = serde_json::to_vec_pretty(card).map_err(|error| ReportError::Unwritable {
         path: folder.to_owned(),
         reason: error.to_string(),
     })?;
-    let files = [
+    let mut files = vec![
         ("card.json".to_owned(), json),
         ("card.md".to_owned(), card_md(card).into_bytes()),
         (WEIGHTS[0].to_owned(), surrogate.number_networks.to_bytes()),
         (WEIGHTS[1].to_owned(), surrogate.curve_networks.to_bytes()),
     ];
+    let figure = parity(surrogate, assessments);
+    files.extend(figure.map(|svg| ("parity.svg".to_owned(), svg.into_bytes())));
     write_files(folder, &files)
 }
 

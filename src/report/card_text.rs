@@ -35,6 +35,9 @@ pub fn card_md(card: &RawCard) -> String {
     for assessment in &card.assessments {
         text.push_str(&assessment_md(assessment, card));
     }
+    text.push_str(
+        "\n![what the surrogate says over what the cell model says, for each number](parity.svg)\n",
+    );
     text.push_str("\n## Box\n\n| quantity | from | to | unit | scale |\n|---|---|---|---|---|\n");
     for axis in &card.axes {
         let unit = crate::units::Unit::parse(&axis.unit);

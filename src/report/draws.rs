@@ -6,10 +6,10 @@ use super::tables::csv;
 use super::tables::numbers;
 use super::tables::texts;
 use crate::estimate::FitReport;
+use crate::estimate::Fitted;
 use crate::estimate::Role;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
-use crate::estimate::laplace_draws;
 
 /// Draws of each variant.
 const DRAWS: usize = 512;
@@ -60,7 +60,11 @@ pub(super) fn draws_csv(study: &Study, report: &FitReport) -> PolarsResult<Optio
 
 fn rows<'s>(study: &'s Study, report: &VariantReport) -> Vec<Row<'s>> {
     let variant = &study.variants[report.variant];
-    let draws = laplace_draws(study, report, DRAWS).into_iter().enumerate();
+    let fitted = Fitted::new(report, None);
+    let draws = fitted.map_or_else(Vec::new, |fitted| {
+        fitted.draws(&variant.free, DRAWS, study.settings.seed)
+    });
+    let draws = draws.into_iter().enumerate();
     let of_draw = |(draw, x): (usize, Vec<f64>)| {
         let cells = study.cells.iter().enumerate();
         let rows = cells.map(|(cell, name)| Row {

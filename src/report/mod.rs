@@ -2,12 +2,14 @@
 
 mod ablation;
 mod card;
+mod card_figure;
 mod card_text;
 mod curve_figures;
 mod curves;
 mod draws;
 mod figures;
 mod guide;
+mod handover;
 mod inference;
 mod measured;
 mod raw;
@@ -39,6 +41,10 @@ pub use card::parse_hexadecimal;
 pub use card::quantity;
 pub use card::write_surrogate;
 pub use card_text::card_md;
+pub use handover::HANDOVER_FILE;
+pub use handover::HANDOVER_LAYOUT;
+pub use handover::RawFitted;
+pub use handover::RawHandover;
 pub use measured::describe;
 pub use measured::findings;
 pub use measured::plots;
@@ -150,6 +156,11 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
             tables::parameters_csv(&parameters).map_err(table)?,
         ),
     ];
+    let handover = RawHandover::new(study, report);
+    if !handover.variants.is_empty() {
+        let json = serde_json::to_vec_pretty(&handover).map_err(|error| error.to_string())?;
+        files.push((HANDOVER_FILE.to_owned(), json));
+    }
     files.extend(
         draws::draws_csv(study, report)
             .map_err(table)?

@@ -7,6 +7,9 @@ use super::model::flattened;
 use super::plan::Working;
 use super::sample::Sample;
 
+/// Pairs of values that are kept for a figure.
+pub const PAIRS_MAX: usize = 300;
+
 /// Errors of one output.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Errors {
@@ -24,6 +27,8 @@ pub struct Errors {
     pub relative_p95: f64,
     /// Share of the values inside their conformal intervals (1); not a number for curves, which have none.
     pub coverage: f64,
+    /// Simulated values and the surrogate's, at most [`PAIRS_MAX`] of them; none for curves.
+    pub pairs: Vec<(f64, f64)>,
 }
 
 /// What is known of a surrogate's error on a set of points.
@@ -120,6 +125,11 @@ fn number_errors(surrogate: &Surrogate, samples: &[&Sample], points: &[Vec<f64>]
             .map(|(value, truth)| (value - truth).abs() / truth.abs());
         Errors {
             coverage: f64::from(u32::try_from(n_inside).unwrap_or(u32::MAX)) / pairs.len() as f64,
+            pairs: pairs
+                .iter()
+                .take(PAIRS_MAX)
+                .map(|(value, truth)| (*truth, *value))
+                .collect(),
             ..of(errors.collect(), relative.collect())
         }
     };
@@ -167,6 +177,7 @@ fn of(mut errors: Vec<f64>, mut relative: Vec<f64>) -> Errors {
         relative_median: percentile(&relative, 0.5),
         relative_p95: percentile(&relative, 0.95),
         coverage: f64::NAN,
+        pairs: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ mod training;
 
 pub use assessment::Assessment;
 pub use assessment::Errors;
+pub use assessment::PAIRS_MAX;
 pub use assessment::assess;
 pub use basis::Basis;
 pub use conformal::Calibration;

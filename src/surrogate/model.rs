@@ -4,9 +4,13 @@ use super::conformal::Calibration;
 use super::encoding::Encoding;
 use super::network::Networks;
 use super::plan::Axis;
+use crate::mechanism::ParameterId;
+use crate::mechanism::ParameterTable;
 
 /// Probability of a value below which there is none.
 const PRESENT_MIN: f32 = 0.5;
+/// Relative difference of a constant that counts as none (1): the digits of a file.
+const SAME: f64 = 1e-9;
 /// How far outside its box a coordinate may lie by rounding.
 const SIDE_TOLERANCE: f64 = 1e-9;
 
@@ -115,6 +119,22 @@ pub struct Surrogate {
 }
 
 impl Surrogate {
+    /// A parameter (its position) that the surrogate holds for constant and that has another value here, with the value
+    /// (SI) that it had when the surrogate was trained. `values` are those of all parameters (SI, table order).
+    pub fn differing_constant(
+        &self,
+        table: &ParameterTable,
+        values: &[f64],
+    ) -> Option<(ParameterId, f64)> {
+        self.belongs.constants.iter().find_map(|(name, constant)| {
+            let id = table.find(name)?;
+            let leader = table.row(id).tied_to;
+            let expected = leader.map_or(*constant, |to| values[to.index()]);
+            let differs = (values[id.index()] - expected).abs() > SAME * expected.abs();
+            differs.then_some((id, expected))
+        })
+    }
+
     /// Why a point is outside the box, if it is.
     pub fn outside(&self, coordinates: &[f64]) -> Option<Refusal> {
         let position = coordinates
@@ -154,6 +174,19 @@ impl Surrogate {
             Ok(answers)
         };
         points.iter().enumerate().map(answer).collect()
+    }
+
+    /// For each point the largest spread of the networks over the numbers, as a share of what is still believed (1).
+    pub fn disagreement(&self, points: &[Vec<f64>]) -> Vec<f64> {
+        let prediction = self.number_networks.predict(&flattened(points));
+        let rows = prediction.spread.chunks_exact(self.numbers.len().max(1));
+        let largest = rows.map(|row| {
+            let shares = row.iter().zip(&self.spread_limits);
+            shares
+                .map(|(spread, limit)| f64::from(*spread) / limit)
+                .fold(0.0, f64::max)
+        });
+        largest.collect()
     }
 
     /// A number in its unit, with its interval.

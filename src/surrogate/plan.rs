@@ -13,6 +13,9 @@ use crate::protocol::Step;
 use crate::simulate::Resolution;
 use crate::units::Unit;
 
+/// Mean voltage of a discharge (V) that no metal-sulfur cell exceeds; it bounds what energies networks may answer.
+const VOLTAGE_MAX_V: f64 = 2.5;
+
 /// What varies along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
@@ -174,6 +177,9 @@ impl Output {
         let observable = &self.observables()[position];
         match observable.unit() {
             "mAh g^-1" => Transform::Share { highest },
+            "Wh kg^-1" => Transform::Share {
+                highest: highest * VOLTAGE_MAX_V,
+            },
             "ohm" | "ohm s^-1/2" | "s" if observable.is_negative() => Transform::LnOfNegative,
             "ohm" | "ohm s^-1/2" | "s" => Transform::Ln,
             // A ratio of capacities is enormous where the cell below it hardly works.

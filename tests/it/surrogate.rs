@@ -209,6 +209,51 @@ fn fit_tells_what_its_surrogate_said() {
     assert_eq!(said["at_optimum"].as_array().unwrap().len(), 3);
 }
 
+/// Draws of the surrogate's posterior, weighted by the cell model: near what the curvature says, and with a number that
+/// tells how far they are to be trusted.
+#[test]
+fn posterior_by_surrogate_is_weighted_by_the_cell_model() {
+    let (_folder, path) = with_surrogate(small());
+    let out = path.with_file_name("out");
+    let arguments = ["--posterior-by-surrogate", "60"];
+    let output = sulfit(&[&["fit", &text(&path), "--out", &text(&out)][..], &arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let result = std::fs::read_to_string(out.join("result.json")).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+    let weighted = &result["posterior_by_surrogate"];
+    assert_eq!(
+        weighted["draws"].as_u64().unwrap() + weighted["failed"].as_u64().unwrap(),
+        60
+    );
+    assert!(weighted["pareto_k"].is_number());
+    let effective = weighted["effective_draws"].as_f64().unwrap();
+    assert!((1.0..=60.0).contains(&effective), "{effective}");
+    let summary = String::from_utf8_lossy(&output.stdout).into_owned();
+    let is_told =
+        weighted["pareto_k"].as_f64().unwrap() < 0.7 || summary.contains("not to be trusted");
+    assert!(is_told, "{summary}");
+}
+
+/// Judging writes the same errors again, trains nothing, and refuses a surrogate of another plan.
+#[test]
+fn judging_tells_the_same_errors() {
+    let folder = copy();
+    let out = text(folder.path());
+    let output = sulfit(&["train", TRAINING, "--out", &out, "--judge"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let card = |folder: &Path| std::fs::read_to_string(folder.join("card.json")).unwrap();
+    assert_eq!(card(folder.path()), card(small()));
+    let figure = std::fs::read_to_string(folder.path().join("parity.svg")).unwrap();
+    assert!(figure.contains("rate_0p1C") && figure.contains("transference"));
+    let other = card(folder.path()).replacen("\"plan\": \"", "\"plan\": \"0", 1);
+    std::fs::write(folder.path().join("card.json"), other).unwrap();
+    let output = sulfit(&["train", TRAINING, "--out", &out, "--judge"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("found a surrogate of another plan"));
+}
+
 /// Networks with random weights find no starts worth following; the fit ends where it would without them.
 #[test]
 fn bad_surrogate_does_no_harm() {

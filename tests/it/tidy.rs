@@ -20,6 +20,7 @@ const LAYERS: &[&str] = &[
     "observe",
     "surrogate",
     "estimate",
+    "predict",
     "report",
     "config",
     "cli",

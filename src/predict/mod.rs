@@ -1,0 +1,41 @@
+//! Predictions from a fit: what a cell gives at loadings, currents, cycles and amounts of electrolyte that were not
+//! measured, how uncertain that is and by what, and how good such predictions were where the answer is known.
+
+mod baseline;
+mod cloud;
+mod control;
+mod loading;
+mod outlook;
+mod score;
+mod setting;
+mod support;
+mod weighted;
+
+pub use baseline::Baseline;
+pub use cloud::Cloud;
+pub use cloud::CloudReport;
+pub use control::Control;
+pub use control::Limiting;
+pub use control::controls;
+pub use loading::BestLoading;
+pub use outlook::Check;
+pub use outlook::Entry;
+pub use outlook::Forecast;
+pub use outlook::INTERVAL_LEVEL;
+pub use outlook::Outlook;
+
+pub use outlook::VoltageCurve;
+pub use outlook::outlook;
+pub use score::Left;
+pub use score::Score;
+pub use score::Scored;
+pub use score::interval_score;
+pub use score::normal_crps;
+pub use score::scores;
+pub use setting::Condition;
+pub use setting::ConditionError;
+pub use setting::Quantity;
+pub use setting::Setting;
+pub use support::Knowledge;
+pub use support::Support;
+pub use weighted::Weighted;
