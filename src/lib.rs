@@ -28,6 +28,8 @@ pub mod estimate;
 
 pub mod predict;
 
+pub mod rank;
+
 pub mod report;
 
 pub mod config;

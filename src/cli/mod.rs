@@ -1,7 +1,9 @@
 //! The command line: arguments, progress, messages, exit codes.
 
 mod measured;
+mod predict;
 mod progress;
+mod rank;
 mod raw;
 mod state;
 mod train;
@@ -15,6 +17,8 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::config::is_prediction_file;
+use crate::config::is_ranking_file;
 use crate::config::is_training_file;
 use crate::config::read_study;
 use crate::estimate::Effort;
@@ -32,7 +36,11 @@ use measured::SourceArguments;
 use measured::run_analyze;
 use measured::run_import;
 use measured::run_inspect;
+use predict::PredictArguments;
+use predict::run_predict;
 use progress::Terminal;
+use rank::RankArguments;
+use rank::run_rank;
 use raw::RawArguments;
 use raw::run_raw;
 use state::FolderArchive;
@@ -62,6 +70,10 @@ enum Command {
     Simulate(SimulateArguments),
     /// Simulate the cell model all over a box of parameters and train a surrogate for it
     Train(TrainArguments),
+    /// Predict capacity, energy and fade at other loadings, currents and cycles from a fit, with intervals
+    Predict(PredictArguments),
+    /// Rank catalysts by what a cell with them would give, from fits and descriptors, and tell what to measure next
+    Rank(RankArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
     Check(CheckArguments),
     /// Read files of instruments, check them, and write one record in the Battery Data Format
@@ -155,6 +167,8 @@ pub fn run() -> ExitCode {
         Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
         Command::Train(arguments) => run_train(&arguments),
+        Command::Predict(arguments) => run_predict(&arguments),
+        Command::Rank(arguments) => run_rank(&arguments),
         Command::Check(arguments) => run_check(&arguments.file),
         Command::Import(arguments) => run_import(&arguments),
         Command::Inspect(arguments) => run_inspect(&arguments),
@@ -276,6 +290,12 @@ fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
 fn run_check(file: &Path) -> Result<ExitCode, String> {
     if is_training_file(file) {
         return train::check(file);
+    }
+    if is_ranking_file(file) {
+        return rank::check(file);
+    }
+    if is_prediction_file(file) {
+        return predict::check(file);
     }
     let study = read(file)?;
     let mechanism = &study.variants[0].mechanism;

@@ -1,5 +1,6 @@
 //! Files that users write become domain types: raw mirrors of the file, then checks, then types that cannot be wrong.
 
+mod candidates;
 mod curve_file;
 mod curve_points;
 mod curves;
@@ -15,6 +16,7 @@ mod model;
 mod model_file;
 mod prediction;
 mod protocol;
+mod ranking;
 mod recorded;
 mod records;
 mod replay;
@@ -39,6 +41,9 @@ pub use model::read_mechanism;
 pub use prediction::PredictionFile;
 pub use prediction::is_prediction_file;
 pub use prediction::read_prediction;
+pub use ranking::RankingFile;
+pub use ranking::is_ranking_file;
+pub use ranking::read_ranking;
 pub use records::Mass;
 pub use records::RecordFile;
 pub use surrogate::read_card;

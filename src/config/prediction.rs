@@ -20,6 +20,7 @@ use super::surrogate::read_surrogate;
 use crate::estimate::Fitted;
 use crate::estimate::Noise;
 use crate::estimate::Study;
+use crate::mechanism::Mechanism;
 use crate::observe::Observable;
 use crate::predict::Condition;
 use crate::predict::Forecast;
@@ -174,10 +175,13 @@ impl Reader<'_> {
         let cell = self.builder.cell_index("cell", &raw.cell);
         let cell = cell.map_err(|_| {
             let expected = format!("one of {}", study.cells.join(", "));
-            self.place().value("cell", format!("'{}'", raw.cell), expected)
+            self.place()
+                .value("cell", format!("'{}'", raw.cell), expected)
         })?;
         let cycles = self.cycles()?;
-        let setting = self.builder.setting(&study, (&raw.protocol, &raw.own), cycles)?;
+        let setting = self
+            .builder
+            .setting(&study, (&raw.protocol, &raw.own), cycles)?;
         let conditions = self.conditions(&study, cell)?;
         let fit = fit.map_or_else(|| self.folder.join(&raw.fit), Path::to_owned);
         let count = |key: &str, value: Option<usize>, default: usize, least: usize| {
@@ -188,7 +192,7 @@ impl Reader<'_> {
             }
             Ok(value)
         };
-        let (scatter, scatter_source) = self.scatter(&study)?;
+        let (scatter, scatter_source) = self.builder.scatter(&study, raw.scatter)?;
         let surrogate = match &raw.surrogate {
             Some(path) => {
                 let path = self.folder.join(path);
@@ -249,7 +253,10 @@ impl Reader<'_> {
             vec![None]
         } else {
             positive("grid.electrolyte_ul_mg", &grid.electrolyte_ul_mg, 1e4)?;
-            grid.electrolyte_ul_mg.iter().map(|v| Some(v * 1e-3)).collect()
+            grid.electrolyte_ul_mg
+                .iter()
+                .map(|v| Some(v * 1e-3))
+                .collect()
         };
         let mut conditions = Vec::new();
         for electrolyte_m3_kg in electrolytes {
@@ -270,25 +277,36 @@ impl Reader<'_> {
         }
         // What no cell can be is told now, not after hours.
         let variant = &study.variants[0];
-        let centre: Vec<f64> = variant.free.iter().map(|f| f.prior_coordinates().0).collect();
+        let centre: Vec<f64> = variant
+            .free
+            .iter()
+            .map(|f| f.prior_coordinates().0)
+            .collect();
         for condition in &conditions {
             let values = study.values(variant, &centre, cell, 0);
             Setting::designed(&variant.mechanism, values, condition).map_err(|error| {
                 let text = error.to_string();
                 let (found, expected) = text.split_once(", expected ").unwrap_or((&text, ""));
-                self.place().value("grid.electrolyte_ul_mg", found, expected)
+                self.place()
+                    .value("grid.electrolyte_ul_mg", found, expected)
             })?;
         }
         Ok(conditions)
     }
+}
 
+impl Builder<'_> {
     /// The relative scatter of a capacity: stated, or the median of what the experiment says of those that it fits.
-    fn scatter(&self, study: &Study) -> Result<(f64, &'static str), ConfigError> {
-        if let Some(scatter) = self.raw.scatter {
+    pub(super) fn scatter(
+        &self,
+        study: &Study,
+        stated: Option<f64>,
+    ) -> Result<(f64, &'static str), ConfigError> {
+        if let Some(scatter) = stated {
             let is_share = |v: f64| (0.0..1.0).contains(&v);
             let expected = "a relative standard deviation, 0 or more and below 1";
-            let scatter = self.place().number("scatter", scatter, is_share, expected)?;
-            return Ok((scatter, "stated in the prediction file"));
+            let scatter = self.place.number("scatter", scatter, is_share, expected)?;
+            return Ok((scatter, "stated in the file"));
         }
         let mut known: Vec<f64> = study
             .observations
@@ -306,9 +324,23 @@ impl Reader<'_> {
             None => (SCATTER, "assumed"),
         })
     }
-}
 
-impl Builder<'_> {
+    /// A design that no cell can have is told with its key.
+    pub(super) fn designed(
+        &self,
+        key: &str,
+        mechanism: &Mechanism,
+        values: Vec<f64>,
+        condition: &Condition,
+    ) -> Result<(), ConfigError> {
+        let designed = Setting::designed(mechanism, values, condition);
+        designed.map(|_| ()).map_err(|error| {
+            let text = error.to_string();
+            let (found, expected) = text.split_once(", expected ").unwrap_or((&text, ""));
+            self.place.value(key, found, expected)
+        })
+    }
+
     /// What is read from battery alone is not asked of a half cell.
     pub(super) fn needs_battery(&self, key: &str) -> Result<(), ConfigError> {
         if self.mechanism.battery().is_some() {

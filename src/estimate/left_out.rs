@@ -1,5 +1,7 @@
 //! A fit without some of its data, and what it says about them.
 
+use super::Archive;
+use super::Monitor;
 use super::archive::fingerprint;
 use super::counters::Counters;
 use super::fit::new_task;
@@ -10,8 +12,6 @@ use super::task::DAMPING_NEAR;
 use super::task::Quiet;
 use super::task::SETTLED_PROMISE;
 use super::uncertainty::propagate;
-use super::Archive;
-use super::Monitor;
 use crate::numerics::least_squares::Options;
 
 /// What a fit without some of its data says about one number.
@@ -62,9 +62,12 @@ pub fn foretold(
     let simulator = task.simulator(study.coarse, targets.to_vec());
     let (values, plans) = simulator.values(&solution.x, None).ok()?;
     let (_, derivatives) = simulator.linearise(&solution.x, &plans).ok()?;
-    let told = values.iter().zip(derivatives.rows()).map(|(value, slopes)| Foretold {
-        value: *value,
-        sd: propagate(&slopes.to_vec(), &information.covariance),
-    });
+    let told = values
+        .iter()
+        .zip(derivatives.rows())
+        .map(|(value, slopes)| Foretold {
+            value: *value,
+            sd: propagate(&slopes.to_vec(), &information.covariance),
+        });
     Some(told.collect())
 }

@@ -74,10 +74,17 @@ pub(super) fn expected(
     baseline: Baseline,
 ) -> Option<f64> {
     let mechanism = &study.variants[0].mechanism;
-    let one_c = mah_per_g(mechanism.parameters().row(mechanism.roles().specific_charge).value);
+    let one_c = mah_per_g(
+        mechanism
+            .parameters()
+            .row(mechanism.roles().specific_charge)
+            .value,
+    );
     let early = at_same_rate(at_hand, asked.c_rate)?;
     // The longest run of cycles at hand tells how fast a cell fades.
-    let pairs = at_hand.iter().flat_map(|a| at_hand.iter().map(move |b| (a, b)));
+    let pairs = at_hand
+        .iter()
+        .flat_map(|a| at_hand.iter().map(move |b| (a, b)));
     let longest = pairs
         .filter(|(a, b)| a.run == b.run && b.cycle > a.cycle)
         .max_by(|(a, b), (c, d)| (b.cycle - a.cycle).total_cmp(&(d.cycle - c.cycle)));
@@ -102,14 +109,19 @@ fn at_same_rate(at_hand: &[Known], c_rate: f64) -> Option<f64> {
     // Of each current the earliest cycle.
     let mut rates: Vec<(f64, f64, f64)> = Vec::new();
     for known in at_hand {
-        match rates.iter_mut().find(|(rate, ..)| (rate.ln() - known.c_rate.ln()).abs() < 1e-9) {
+        match rates
+            .iter_mut()
+            .find(|(rate, ..)| (rate.ln() - known.c_rate.ln()).abs() < 1e-9)
+        {
             Some(entry) if known.cycle < entry.2 => *entry = (entry.0, known.capacity, known.cycle),
             Some(_) => {}
             None => rates.push((known.c_rate, known.capacity, known.cycle)),
         }
     }
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let above = rates.iter().position(|(rate, ..)| *rate >= c_rate * (1.0 - 1e-9));
+    let above = rates
+        .iter()
+        .position(|(rate, ..)| *rate >= c_rate * (1.0 - 1e-9));
     match above {
         None => rates.last().map(|(_, capacity, _)| *capacity),
         Some(0) => rates.first().map(|(_, capacity, _)| *capacity),
@@ -137,7 +149,11 @@ mod tests {
 
     #[test]
     fn rates_between_are_interpolated() {
-        let at_hand = [at(0, 0.1, 3.0, 1000.0), at(0, 1.0, 3.0, 800.0), at(0, 1.0, 9.0, 700.0)];
+        let at_hand = [
+            at(0, 0.1, 3.0, 1000.0),
+            at(0, 1.0, 3.0, 800.0),
+            at(0, 1.0, 9.0, 700.0),
+        ];
         assert!((at_same_rate(&at_hand, 0.1).unwrap() - 1000.0).abs() < 1e-9);
         assert!((at_same_rate(&at_hand, 0.1 * 10f64.sqrt()).unwrap() - 900.0).abs() < 1e-6);
         assert!((at_same_rate(&at_hand, 3.0).unwrap() - 800.0).abs() < 1e-9);

@@ -62,7 +62,7 @@ pub struct Cloud {
 }
 
 /// Parameter values (SI, table order) of a designed cell, and its condition.
-pub type Point = (Vec<f64>, Condition);
+pub(super) type Point = (Vec<f64>, Condition);
 
 impl Cloud {
     /// The cell model alone, at a mesh of its own.
@@ -106,7 +106,10 @@ impl Cloud {
         });
         let spokesman = Spokesman {
             capacities: capacities.collect::<Result<_, _>>()?,
-            energies: observables.iter().map(|[_, energy]| number(energy)).collect(),
+            energies: observables
+                .iter()
+                .map(|[_, energy]| number(energy))
+                .collect(),
             surrogate,
         };
         Ok(Self {
@@ -155,13 +158,17 @@ impl Cloud {
     ) -> Vec<Option<Vec<CycleAnswer>>> {
         let mut answers: Vec<Option<Vec<CycleAnswer>>> = match &self.spokesman {
             Some(spokesman) => {
-                let parts = points.par_chunks(CHUNK).map(|part| spokesman.answers(self, part));
+                let parts = points
+                    .par_chunks(CHUNK)
+                    .map(|part| spokesman.answers(self, part));
                 parts.flatten_iter().collect()
             }
             None => vec![None; points.len()],
         };
         let answered = answers.iter().flatten().count();
-        self.counts.by_surrogate.fetch_add(answered, Memory::Relaxed);
+        self.counts
+            .by_surrogate
+            .fetch_add(answered, Memory::Relaxed);
         if self.spokesman.is_some() {
             self.counts
                 .refused

@@ -148,15 +148,40 @@ fn processes(mechanism: &Mechanism) -> Vec<Process> {
             } else {
                 Limiting::IntermediateTransport
             };
-            add(&format!("diffusion of {}", species.name), diffusivity, group, 1.0);
+            add(
+                &format!("diffusion of {}", species.name),
+                diffusivity,
+                group,
+                1.0,
+            );
         }
     }
     let roles = mechanism.roles();
-    add("conductivity of the electrolyte", roles.conductivity, Limiting::IonTransport, 1.0);
+    add(
+        "conductivity of the electrolyte",
+        roles.conductivity,
+        Limiting::IonTransport,
+        1.0,
+    );
     let electronic = Limiting::ElectronicTransport;
-    add("conductivity of the electrode", roles.electronic_conductivity, electronic, 1.0);
-    add("contact resistance", roles.series_resistance, electronic, -1.0);
-    add("room for solid products", roles.passivation_limit, Limiting::Passivation, 1.0);
+    add(
+        "conductivity of the electrode",
+        roles.electronic_conductivity,
+        electronic,
+        1.0,
+    );
+    add(
+        "contact resistance",
+        roles.series_resistance,
+        electronic,
+        -1.0,
+    );
+    add(
+        "room for solid products",
+        roles.passivation_limit,
+        Limiting::Passivation,
+        1.0,
+    );
     add("wetting", roles.wetting_time, Limiting::Wetting, -1.0);
     all
 }
@@ -176,7 +201,9 @@ pub fn controls(
     let mut controls: Vec<Control> = setting
         .cycles
         .iter()
-        .map(|_| Control { degrees: Vec::new() })
+        .map(|_| Control {
+            degrees: Vec::new(),
+        })
         .collect();
     for window in processes(mechanism).chunks(WIDEST) {
         let mut varied: Vec<Dual<WIDEST>> = constants(values);
@@ -190,7 +217,9 @@ pub fn controls(
                 let slope = answer.capacity.eps[direction];
                 let value = values[process.parameter.index()];
                 let degree = process.sign * slope * value / answer.capacity.re.max(1e-9);
-                control.degrees.push((process.name.clone(), process.group, degree));
+                control
+                    .degrees
+                    .push((process.name.clone(), process.group, degree));
             }
         }
     }
@@ -202,7 +231,9 @@ mod tests {
     use super::*;
 
     fn control(degrees: &[(Limiting, f64)]) -> Control {
-        let degrees = degrees.iter().map(|(group, x)| ("p".to_owned(), *group, *x));
+        let degrees = degrees
+            .iter()
+            .map(|(group, x)| ("p".to_owned(), *group, *x));
         Control {
             degrees: degrees.collect(),
         }

@@ -100,10 +100,7 @@ mod tests {
             c_rate: 0.1,
             electrolyte_m3_kg: None,
         };
-        let draws = [
-            (vec![1.0, 2.0, 1.0], 0.75),
-            (vec![1.0, 2.0, 3.0], 0.25),
-        ];
+        let draws = [(vec![1.0, 2.0, 1.0], 0.75), (vec![1.0, 2.0, 3.0], 0.25)];
         let best = best_loading((&condition, 1), &[0.01, 0.02, 0.04], &draws, 0.9).unwrap();
         assert!((best.beyond_grid - 0.25).abs() < 1e-12);
         assert!((best.loading_kg_m2[0] - 0.02).abs() < 1e-3);

@@ -181,7 +181,9 @@ pub fn outlook(
     (monitor, archive): (&dyn Monitor, &dyn Archive),
 ) -> Result<Outlook, String> {
     let known: Option<Vec<f64>> = forecast.fitted.iter().map(|f| f.weight).collect();
-    let weights = known.clone().unwrap_or_else(|| vec![1.0; forecast.fitted.len()]);
+    let weights = known
+        .clone()
+        .unwrap_or_else(|| vec![1.0; forecast.fitted.len()]);
     let all: f64 = weights.iter().sum();
     let weights: Vec<f64> = weights.iter().map(|w| w / all).collect();
     let mut branches: Vec<Branch<'_>> = Vec::new();
@@ -389,8 +391,14 @@ fn drawn(
             branch.cloud.surrogate(),
             forecast.coarse
         );
-        let key = format!("{}/draws-{:016x}", variant.name, fingerprint(text.as_bytes()));
-        let kept = archive.recall(&key).and_then(|rows| from_rows(&rows, points.len()));
+        let key = format!(
+            "{}/draws-{:016x}",
+            variant.name,
+            fingerprint(text.as_bytes())
+        );
+        let kept = archive
+            .recall(&key)
+            .and_then(|rows| from_rows(&rows, points.len()));
         let answers = kept.unwrap_or_else(|| {
             let answers = branch.cloud.answers(&points, &|| !monitor.is_interrupted());
             if !monitor.is_interrupted() {
@@ -419,7 +427,10 @@ fn from_rows(rows: &[Vec<f64>], n: usize) -> Option<Vec<Option<Vec<CycleAnswer>>
             energy: pair[1],
         });
         let cycles: Vec<CycleAnswer> = pairs.collect();
-        cycles.iter().all(|c| c.capacity.is_finite()).then_some(cycles)
+        cycles
+            .iter()
+            .all(|c| c.capacity.is_finite())
+            .then_some(cycles)
     });
     (rows.len() == n).then(|| answers.collect())
 }
@@ -456,7 +467,10 @@ fn corrected(
             })
             .collect()
     };
-    draws.iter().map(|answer| answer.as_ref().map(one)).collect()
+    draws
+        .iter()
+        .map(|answer| answer.as_ref().map(one))
+        .collect()
 }
 
 /// What limits a condition and what the data say about it, cycle by cycle.
@@ -542,7 +556,10 @@ fn spread(draws: &[Vec<f64>], weights: &[f64], (scatter, seed): (f64, u64)) -> E
     let known = || within.iter().zip(weights).filter(|(w, _)| !w.is_empty());
     let all: f64 = known().map(|(_, weight)| weight).sum();
     let mean = known().map(|(w, weight)| weight * w.mean()).sum::<f64>() / all;
-    let variance = known().map(|(w, weight)| weight * w.sd().powi(2)).sum::<f64>() / all;
+    let variance = known()
+        .map(|(w, weight)| weight * w.sd().powi(2))
+        .sum::<f64>()
+        / all;
     let between = known().map(|(w, weight)| weight * (w.mean() - mean).powi(2));
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut noisy = || {
@@ -598,7 +615,12 @@ fn best_loadings(forecast: &Forecast<'_>, branches: &[Branch<'_>]) -> Vec<BestLo
                 })
             });
             let draws: Vec<(Vec<f64>, f64)> = draws.collect();
-            best.extend(best_loading((condition, *cycle), &loadings, &draws, INTERVAL_LEVEL));
+            best.extend(best_loading(
+                (condition, *cycle),
+                &loadings,
+                &draws,
+                INTERVAL_LEVEL,
+            ));
         }
     }
     best
@@ -619,10 +641,16 @@ fn checks(
     let n = forecast.checks.min(xs.len());
     monitor.begin("checks by the cell model on the fine mesh", n + 1);
     let pairs: Vec<(usize, usize)> = (0..n)
-        .map(|i| (i * xs.len() / n.max(1), i % forecast.conditions.len().max(1)))
+        .map(|i| {
+            (
+                i * xs.len() / n.max(1),
+                i % forecast.conditions.len().max(1),
+            )
+        })
         .collect();
     let fine_of = |x: &[f64], condition: usize, refine: usize| -> Option<Vec<CycleAnswer>> {
-        let (values, at) = point(forecast, main.variant, x, &forecast.conditions[condition]).ok()?;
+        let (values, at) =
+            point(forecast, main.variant, x, &forecast.conditions[condition]).ok()?;
         let mesh = (forecast.fine, refine);
         let answers = setting.simulated(mechanism, &values, &at, mesh, None);
         answers.ok().map(|(answers, _)| answers)
@@ -637,18 +665,24 @@ fn checks(
             let fine = fine_of(&xs[*draw], *condition, 1);
             advance(monitor, done.fetch_add(1, Memory::Relaxed) + 1, main);
             let cloud = main.draws[*condition][*draw].as_ref();
-            fine.as_ref().zip(cloud).map_or_else(Vec::new, |(f, c)| relative(f, c))
+            fine.as_ref()
+                .zip(cloud)
+                .map_or_else(Vec::new, |(f, c)| relative(f, c))
         })
         .collect();
-    let by = main.cloud.surrogate().map_or("coarse mesh", |_| "surrogate");
+    let by = main
+        .cloud
+        .surrogate()
+        .map_or("coarse mesh", |_| "surrogate");
     checks.extend(check(
         format!("{by} of the cloud against the cell model on the fine mesh, at draws"),
         differences.concat(),
     ));
     // The thickest electrode at the largest current asks most of the mesh.
     let demand = |c: &Condition| c.loading_kg_m2 * c.c_rate;
-    let hardest = (0..forecast.conditions.len())
-        .max_by(|a, b| demand(&forecast.conditions[*a]).total_cmp(&demand(&forecast.conditions[*b])));
+    let hardest = (0..forecast.conditions.len()).max_by(|a, b| {
+        demand(&forecast.conditions[*a]).total_cmp(&demand(&forecast.conditions[*b]))
+    });
     if let Some(hardest) = hardest
         && let Some(fine) = &main.fine[hardest]
         && !monitor.is_interrupted()

@@ -122,9 +122,8 @@ impl Score {
             let expected = s.baselines[baseline];
             normal_crps(expected, s.scatter * expected, s.measured)
         });
-        let interval = self.mean(|s| {
-            interval_score(s.baseline_interval(baseline), s.measured, INTERVAL_LEVEL)
-        });
+        let interval = self
+            .mean(|s| interval_score(s.baseline_interval(baseline), s.measured, INTERVAL_LEVEL));
         (crps, interval)
     }
 
@@ -267,7 +266,9 @@ pub fn scores(
         }
         let all: Option<Vec<&Vec<Foretold>>> = of_part.iter().map(Option::as_ref).collect();
         if let Some(all) = all.filter(|all| all.len() > 1) {
-            let blind = fitted.iter().map(|f| blindness(study.variants[f.variant].blind, left));
+            let blind = fitted
+                .iter()
+                .map(|f| blindness(study.variants[f.variant].blind, left));
             scores.push(Score {
                 left: left.clone(),
                 variant: None,
@@ -300,7 +301,11 @@ fn least_blind(all: impl Iterator<Item = Blind>) -> Blind {
 fn averaged(all: &[&Vec<Foretold>], weights: &[f64]) -> Vec<Foretold> {
     let n = all.first().map_or(0, |first| first.len());
     let one = |i: usize| {
-        let each = || all.iter().zip(weights).map(|(told, weight)| (told[i], weight));
+        let each = || {
+            all.iter()
+                .zip(weights)
+                .map(|(told, weight)| (told[i], weight))
+        };
         let value: f64 = each().map(|(told, weight)| weight * told.value).sum();
         let variance: f64 = each()
             .map(|(told, weight)| weight * (told.sd.powi(2) + (told.value - value).powi(2)))

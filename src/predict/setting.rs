@@ -109,7 +109,13 @@ pub struct CycleAnswer<S = f64> {
 
 impl CycleAnswer {
     /// A quantity of this cycle; `first` is the answer of the first cycle.
-    pub fn quantity(&self, quantity: Quantity, condition: &Condition, first: &Self, one_c: f64) -> f64 {
+    pub fn quantity(
+        &self,
+        quantity: Quantity,
+        condition: &Condition,
+        first: &Self,
+        one_c: f64,
+    ) -> f64 {
         // 1 kg m⁻² is 100 mg cm⁻²; 1 mAh g⁻¹ is 1e-3 mAh mg⁻¹.
         let areal = condition.loading_kg_m2 * 0.1;
         match quantity {
@@ -135,7 +141,7 @@ pub struct Setting {
 }
 
 /// What a simulation of one condition gave, beside the jumps over cycles.
-pub type Answers<S> = (Vec<CycleAnswer<S>>, Vec<JumpPlan>);
+pub(super) type Answers<S> = (Vec<CycleAnswer<S>>, Vec<JumpPlan>);
 
 impl Setting {
     /// The protocol at a condition, `refine` times as fine a mesh.
@@ -254,7 +260,7 @@ pub fn one_c_mah_g(mechanism: &Mechanism) -> f64 {
 }
 
 /// Electrolyte in the pores of the fresh cathode per mass of active element (m³ kg⁻¹).
-pub fn pores_m3_kg(mechanism: &Mechanism, values: &[f64]) -> f64 {
+pub(super) fn pores_m3_kg(mechanism: &Mechanism, values: &[f64]) -> f64 {
     let roles = mechanism.roles();
     let at = |id: crate::mechanism::ParameterId| values[id.index()];
     let loaded = &mechanism.fresh().loaded;

@@ -80,7 +80,8 @@ impl Support {
         if self.n == 0 {
             return f64::INFINITY;
         }
-        let beyond = |range: (f64, f64), value: f64| (value / range.1).max(range.0 / value).max(1.0);
+        let beyond =
+            |range: (f64, f64), value: f64| (value / range.1).max(range.0 / value).max(1.0);
         beyond(self.loading_kg_m2, condition.loading_kg_m2)
             .max(beyond(self.c_rate, condition.c_rate))
             .max(beyond(self.cycle, cycle as f64))
@@ -146,9 +147,17 @@ pub(super) fn knowledge(
             }
         }
     }
-    let prior: Vec<f64> = variant.free.iter().map(|f| f.prior_coordinates().1).collect();
+    let prior: Vec<f64> = variant
+        .free
+        .iter()
+        .map(|f| f.prior_coordinates().1)
+        .collect();
     let known = gradients.iter().map(|gradient| {
-        let before: f64 = gradient.iter().zip(&prior).map(|(g, sd)| (g * sd).powi(2)).sum();
+        let before: f64 = gradient
+            .iter()
+            .zip(&prior)
+            .map(|(g, sd)| (g * sd).powi(2))
+            .sum();
         let shares: Vec<f64> = (0..n)
             .map(|i| {
                 let row = fitted.covariance.row(i);
@@ -159,7 +168,11 @@ pub(super) fn knowledge(
         let after: f64 = shares.iter().sum();
         let largest = (0..n).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
         Knowledge {
-            prior_share: if before > 0.0 { (after / before).max(0.0) } else { 1.0 },
+            prior_share: if before > 0.0 {
+                (after / before).max(0.0)
+            } else {
+                1.0
+            },
             largest_source: largest
                 .filter(|_| after > 0.0)
                 .map(|i| (variant.free[i].name.clone(), shares[i] / after)),
@@ -189,6 +202,10 @@ mod tests {
         assert!((support.extrapolation(&condition(0.04, 0.1), 50) - 4.0).abs() < 1e-12);
         assert!((support.extrapolation(&condition(0.005, 0.01), 800) - 5.0).abs() < 1e-12);
         let nothing = Support { n: 0, ..support };
-        assert!(nothing.extrapolation(&condition(0.01, 0.1), 1).is_infinite());
+        assert!(
+            nothing
+                .extrapolation(&condition(0.01, 0.1), 1)
+                .is_infinite()
+        );
     }
 }

@@ -29,7 +29,10 @@ impl Weighted {
         if self.is_empty() {
             return f64::NAN;
         }
-        self.pairs.iter().map(|(value, weight)| value * weight).sum()
+        self.pairs
+            .iter()
+            .map(|(value, weight)| value * weight)
+            .sum()
     }
 
     /// The standard deviation; not a number without draws.

@@ -21,6 +21,7 @@ const LAYERS: &[&str] = &[
     "surrogate",
     "estimate",
     "predict",
+    "rank",
     "report",
     "config",
     "cli",

@@ -1,0 +1,484 @@
+//! `ranking.json` and `ranking.csv`: a ranking of catalysts, for other programs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::ReportError;
+use super::prediction::electrolyte_ul_mg;
+use super::prediction::loading_mg_cm2;
+use super::ranking_figures::figures;
+use super::tables::csv;
+use super::tables::numbers;
+use super::tables::texts;
+use super::write_files;
+use crate::predict::Control;
+use crate::predict::Limiting;
+use crate::rank::Contest;
+use crate::rank::Place;
+use crate::rank::RANKABLE_BELOW;
+use crate::rank::Ranking;
+use crate::rank::TOLD;
+
+/// A ranking with what was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranked<'r> {
+    /// Name of the ranking.
+    pub name: &'r str,
+    /// What was asked.
+    pub contest: &'r Contest<'r>,
+    /// The answer.
+    pub ranking: &'r Ranking,
+}
+
+/// `ranking.json`.
+#[derive(Serialize)]
+struct RawRanking {
+    version: &'static str,
+    name: String,
+    experiment: String,
+    reference: String,
+    interval_level: f64,
+    seed: u64,
+    draws: usize,
+    model_weights: BTreeMap<String, f64>,
+    target: RawTarget,
+    surrogate: Option<String>,
+    answers_by_surrogate: usize,
+    answers_refused_by_surrogate: usize,
+    simulations: usize,
+    failed_solves: usize,
+    interrupted: bool,
+    relations: Vec<RawRelation>,
+    unknown_catalyst: RawInterval,
+    candidates: Vec<RawPlace>,
+    pairwise: RawPairwise,
+    next_best_measurement: Option<RawWorth>,
+    next_measurements: Vec<RawWorth>,
+    activity_map: Option<RawMap>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RawTarget {
+    quantity: &'static str,
+    unit: &'static str,
+    loading_mg_cm2: f64,
+    c_rate: f64,
+    cycle: usize,
+    electrolyte_ul_mg: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct RawInterval {
+    median: Option<f64>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+}
+
+impl RawInterval {
+    fn new([median, lower, upper]: [f64; 3]) -> Self {
+        Self {
+            median: finite(median),
+            lower: finite(lower),
+            upper: finite(upper),
+        }
+    }
+}
+
+/// What catalysts have in common in one constant.
+#[derive(Serialize)]
+struct RawRelation {
+    constant: String,
+    /// Transfer slopes of barriers (0..1) and slopes of other descriptors: median and interval, before and after.
+    slopes: Vec<RawSlope>,
+    scatter_between_catalysts_ln: RawInterval,
+    scatter_between_cells_ln: RawInterval,
+    fitted_catalysts: usize,
+}
+
+#[derive(Serialize)]
+struct RawSlope {
+    descriptor: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    interval: RawInterval,
+    /// Fitted catalysts for which the descriptor is known: two leave no residual, fewer leave the prior.
+    calibrated_by: usize,
+}
+
+#[derive(Serialize)]
+struct RawPlace {
+    name: String,
+    rank: Option<usize>,
+    median: Option<f64>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+    /// Of one new cell with it, scatter of cells and readings included.
+    new_cell: Option<RawInterval>,
+    sd_of_the_catalyst: Option<f64>,
+    sd_between_cells: Option<f64>,
+    p_best: Option<f64>,
+    expected_rank: Option<f64>,
+    group: Option<usize>,
+    evidence: &'static str,
+    prior_share: Option<f64>,
+    rankable: bool,
+    /// Factor on each constant against the reference.
+    factors: BTreeMap<String, RawInterval>,
+    limiting: Option<&'static str>,
+    rate_control: Option<BTreeMap<String, f64>>,
+    model_over_surrogate_minus_one: Option<f64>,
+    sources: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RawPairwise {
+    names: Vec<String>,
+    /// Probability that the row beats the column.
+    row_beats_column: Vec<Vec<f64>>,
+}
+
+#[derive(Clone, Serialize)]
+struct RawWorth {
+    what: String,
+    candidate: String,
+    expected_gain: f64,
+    probability_to_change_the_choice: f64,
+    unit: &'static str,
+}
+
+#[derive(Serialize)]
+struct RawMap {
+    x: String,
+    y: String,
+    x_factor: Vec<f64>,
+    y_factor: Vec<f64>,
+    target: Vec<Vec<Option<f64>>>,
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+/// Median and 90 % interval of draws.
+fn interval(draws: impl Iterator<Item = f64>) -> [f64; 3] {
+    crate::predict::Weighted::new(draws.map(|d| (d, 1.0))).median_and_interval(0.9)
+}
+
+/// Degrees of rate control of desolvation and of every conversion step, then those of the other groups.
+fn rate_control(control: &Control) -> BTreeMap<String, f64> {
+    let steps = control.degrees.iter().map(|(name, group, degree)| {
+        let own = matches!(group, Limiting::Desolvation | Limiting::Conversion);
+        let name = if own {
+            name.clone()
+        } else {
+            group.as_str().to_owned()
+        };
+        (name, *degree)
+    });
+    let mut all = BTreeMap::new();
+    for (name, degree) in steps {
+        *all.entry(name).or_insert(0.0) += degree;
+    }
+    all
+}
+
+impl Ranked<'_> {
+    pub(super) fn name(&self, place: &Place) -> &str {
+        &self.contest.entrants[place.candidate].name
+    }
+
+    /// What the user should know before acting on it.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let ranking = self.ranking;
+        let mut warnings = Vec::new();
+        for (constant, slopes) in self.slopes() {
+            let by_difference: Vec<&str> = slopes
+                .iter()
+                .filter(|s| s.kind == "transfer slope" && s.calibrated_by == 2)
+                .map(|s| s.descriptor)
+                .collect();
+            let by_prior: Vec<&str> = slopes
+                .iter()
+                .filter(|s| s.kind == "transfer slope" && s.calibrated_by < 2)
+                .map(|s| s.descriptor)
+                .collect();
+            if !by_difference.is_empty() {
+                warnings.push(format!(
+                    "the slope of {constant} over the {} rests on one difference between two catalysts and has no residual",
+                    by_difference.join(", ")
+                ));
+            }
+            if !by_prior.is_empty() {
+                warnings.push(format!(
+                    "the slope of {constant} over the {} is the prior: no two fitted catalysts have it",
+                    by_prior.join(", ")
+                ));
+            }
+        }
+        let fitted = self
+            .contest
+            .entrants
+            .iter()
+            .filter(|e| !e.sources.is_empty());
+        if fitted.clone().all(|e| e.sources.len() < 2) {
+            warnings.push(
+                "no catalyst has two fitted cells: the scatter from cell to cell is the prior"
+                    .to_owned(),
+            );
+        }
+        let unranked = ranking.places.iter().filter(|p| p.standing.is_none());
+        let names: Vec<&str> = unranked.clone().take(5).map(|p| self.name(p)).collect();
+        if !names.is_empty() {
+            warnings.push(format!(
+                "not rankable, only beliefs speak: {}{}",
+                names.join(", "),
+                match unranked.count() - names.len() {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                }
+            ));
+        }
+        let apart = ranking.places.iter().filter_map(|p| p.disagreement);
+        let worst = apart.map(f64::abs).fold(0.0, f64::max);
+        if worst > 0.1 {
+            warnings.push(format!(
+                "surrogate and cell model differ by up to {:.0} % among the first: rank these again without surrogate",
+                100.0 * worst
+            ));
+        }
+        if ranking.cloud.failed > 0 {
+            warnings.push(format!(
+                "{} simulations failed; their draws count for the other candidates alone",
+                ranking.cloud.failed
+            ));
+        }
+        if ranking.is_interrupted {
+            warnings.push("interrupted: not everything was computed".to_owned());
+        }
+        warnings
+    }
+
+    /// Slopes of every constant.
+    fn slopes(&self) -> Vec<(String, Vec<RawSlope>)> {
+        let ranking = self.ranking;
+        let pairs = ranking.constants.iter().zip(&ranking.common);
+        let all = pairs.map(|(constant, common)| {
+            let slopes = constant
+                .relation
+                .slopes
+                .iter()
+                .enumerate()
+                .map(|(at, slope)| {
+                    let (kind, factor) = match slope {
+                        crate::estimate::Slope::Barrier { per_unit, .. } => {
+                            ("transfer slope", -1.0 / per_unit)
+                        }
+                        crate::estimate::Slope::Linear { .. } => ("slope", 1.0),
+                    };
+                    let descriptor = constant.descriptors[at];
+                    let entrants = self.contest.entrants.iter();
+                    let fitted = entrants.filter(|e| !e.sources.is_empty());
+                    let known =
+                        fitted.filter(|e| e.known.iter().any(|k| k.descriptor == descriptor));
+                    RawSlope {
+                        descriptor: descriptor.words(),
+                        kind,
+                        interval: RawInterval::new(interval(
+                            common.iter().map(|c| c.slopes[at] * factor),
+                        )),
+                        calibrated_by: known.count(),
+                    }
+                });
+            (constant.name.clone(), slopes.collect())
+        });
+        all.collect()
+    }
+
+    fn place(&self, (position, place): (usize, &Place)) -> RawPlace {
+        let ranking = self.ranking;
+        let entrant = &self.contest.entrants[place.candidate];
+        let standing = place.standing.as_ref();
+        let [median, lower, upper] = place.interval.map(finite);
+        let factors = ranking.constants.iter().zip(&place.factors);
+        let sources = entrant.known.iter().map(|known| {
+            let transferred = if known.is_transferred {
+                ", carried over from Li2S"
+            } else {
+                ""
+            };
+            format!(
+                "{}: {}{transferred}",
+                known.descriptor.words(),
+                known.source
+            )
+        });
+        RawPlace {
+            name: entrant.name.clone(),
+            rank: standing.map(|_| position + 1),
+            median,
+            lower,
+            upper,
+            new_cell: place.new_cell.map(RawInterval::new),
+            sd_of_the_catalyst: finite(place.sd),
+            sd_between_cells: place.replicate_sd.and_then(finite),
+            p_best: standing.map(|s| s.p_best),
+            expected_rank: standing.and_then(|s| finite(s.expected_rank)),
+            group: standing.map(|s| s.group),
+            evidence: place.evidence.as_str(),
+            prior_share: finite(place.prior_share),
+            rankable: standing.is_some(),
+            factors: factors
+                .map(|(constant, factor)| (constant.name.clone(), RawInterval::new(*factor)))
+                .collect(),
+            limiting: place.control.as_ref().map(|c| c.limiting().as_str()),
+            rate_control: place.control.as_ref().map(rate_control),
+            model_over_surrogate_minus_one: place.disagreement.and_then(finite),
+            sources: sources.collect(),
+        }
+    }
+
+    fn worths(&self) -> Vec<RawWorth> {
+        let worths = self.ranking.worths.iter().map(|worth| {
+            let name = &self.contest.entrants[worth.candidate].name;
+            RawWorth {
+                what: worth.action.words(name),
+                candidate: name.clone(),
+                expected_gain: worth.gain,
+                probability_to_change_the_choice: worth.changes_choice,
+                unit: self.contest.quantity.unit(),
+            }
+        });
+        worths.collect()
+    }
+
+    fn raw(&self) -> RawRanking {
+        let (contest, ranking) = (self.contest, self.ranking);
+        let weights = contest.fitted.iter().zip(&ranking.weights);
+        let ranked = ranking.places.iter().filter(|p| p.standing.is_some());
+        let fitted = contest.entrants.iter().filter(|e| !e.sources.is_empty());
+        let n_fitted = fitted.count();
+        let relations = self.slopes().into_iter().zip(&ranking.common);
+        let worths = self.worths();
+        RawRanking {
+            version: env!("CARGO_PKG_VERSION"),
+            name: self.name.to_owned(),
+            experiment: contest.study.name.clone(),
+            reference: contest.entrants[0].name.clone(),
+            interval_level: 0.9,
+            seed: contest.seed,
+            draws: contest.draws,
+            model_weights: weights
+                .map(|(f, w)| (contest.study.variants[f.variant].name.clone(), *w))
+                .collect(),
+            target: RawTarget {
+                quantity: contest.quantity.as_str(),
+                unit: contest.quantity.unit(),
+                loading_mg_cm2: loading_mg_cm2(&contest.condition),
+                c_rate: contest.condition.c_rate,
+                cycle: contest.setting.cycles.last().copied().unwrap_or(1),
+                electrolyte_ul_mg: electrolyte_ul_mg(contest.condition.electrolyte_m3_kg),
+            },
+            surrogate: ranking.surrogate.clone(),
+            answers_by_surrogate: ranking.cloud.by_surrogate,
+            answers_refused_by_surrogate: ranking.cloud.refused,
+            simulations: ranking.cloud.by_model,
+            failed_solves: ranking.cloud.failed,
+            interrupted: ranking.is_interrupted,
+            relations: relations
+                .map(|((constant, slopes), common)| RawRelation {
+                    constant,
+                    slopes,
+                    scatter_between_catalysts_ln: RawInterval::new(interval(
+                        common.iter().map(|c| c.between),
+                    )),
+                    scatter_between_cells_ln: RawInterval::new(interval(
+                        common.iter().map(|c| c.within),
+                    )),
+                    fitted_catalysts: n_fitted,
+                })
+                .collect(),
+            unknown_catalyst: RawInterval::new(ranking.unknown),
+            candidates: ranking
+                .places
+                .iter()
+                .enumerate()
+                .map(|p| self.place(p))
+                .collect(),
+            pairwise: RawPairwise {
+                names: ranked.take(TOLD).map(|p| self.name(p).to_owned()).collect(),
+                row_beats_column: ranking.pairwise.clone(),
+            },
+            next_best_measurement: worths.first().cloned(),
+            next_measurements: worths,
+            activity_map: ranking.map.as_ref().map(|map| RawMap {
+                x: format!("factor on {}", map.names[0]),
+                y: format!("factor on {}", map.names[1]),
+                x_factor: map.desolvation.clone(),
+                y_factor: map.conversion.clone(),
+                target: map
+                    .target
+                    .iter()
+                    .map(|row| row.iter().map(|t| finite(*t)).collect())
+                    .collect(),
+            }),
+            warnings: self.warnings(),
+        }
+    }
+
+    fn table(&self) -> polars::prelude::PolarsResult<Vec<u8>> {
+        let rows: Vec<RawPlace> = self
+            .ranking
+            .places
+            .iter()
+            .enumerate()
+            .map(|p| self.place(p))
+            .collect();
+        let rows = || rows.iter();
+        csv(vec![
+            numbers("rank", rows().map(|r| r.rank.map(|n| n as f64))),
+            texts("name", rows().map(|r| &r.name)),
+            numbers("median", rows().map(|r| r.median)),
+            numbers("lower", rows().map(|r| r.lower)),
+            numbers("upper", rows().map(|r| r.upper)),
+            numbers("p_best", rows().map(|r| r.p_best)),
+            numbers("expected_rank", rows().map(|r| r.expected_rank)),
+            numbers("group", rows().map(|r| r.group.map(|g| g as f64))),
+            texts("evidence", rows().map(|r| r.evidence)),
+            numbers("prior_share", rows().map(|r| r.prior_share)),
+            texts("limiting", rows().map(|r| r.limiting.unwrap_or(""))),
+        ])
+    }
+}
+
+/// Writes `ranking.json`, `ranking.csv` and the figures into a folder, all or nothing.
+///
+/// # Errors
+/// [`ReportError`] if a file cannot be written.
+pub fn write_ranking(folder: &Path, ranked: Ranked<'_>) -> Result<(), ReportError> {
+    let unwritable = |reason: String| ReportError::Unwritable {
+        path: folder.to_owned(),
+        reason,
+    };
+    let mut json =
+        serde_json::to_vec_pretty(&ranked.raw()).map_err(|e| unwritable(e.to_string()))?;
+    json.push(b'\n');
+    let table = ranked.table().map_err(|e| unwritable(e.to_string()))?;
+    let mut files = vec![
+        ("ranking.json".to_owned(), json),
+        ("ranking.csv".to_owned(), table),
+    ];
+    let figures = figures(ranked).into_iter();
+    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
+    write_files(folder, &files)
+}
+
+/// The share of an unknown catalyst's variance above which nothing is ranked, in words.
+pub(super) fn rankable_words() -> String {
+    format!(
+        "{:.0} % of the variance of an unknown catalyst",
+        100.0 * RANKABLE_BELOW
+    )
+}
