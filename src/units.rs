@@ -163,6 +163,16 @@ fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
     })
 }
 
+/// Up to four significant digits without zeros at the end: `0.1`, not `0.1000`.
+pub fn short(value: f64) -> String {
+    let text = digits(value);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 /// Four significant digits, without an exponent where that stays short.
 pub fn digits(value: f64) -> String {
     let size = value.abs();

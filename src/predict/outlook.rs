@@ -689,7 +689,11 @@ fn checks(
         && let Some(finer) = fine_of(&main.fitted.x, hardest, 2)
     {
         checks.extend(check(
-            "fine mesh against one twice as fine, at the optimum, thickest electrode and largest current".to_owned(),
+            format!(
+                "fine mesh against one twice as fine, at the optimum, {} mg/cm2 at {}C",
+                crate::units::short(100.0 * forecast.conditions[hardest].loading_kg_m2),
+                crate::units::short(forecast.conditions[hardest].c_rate)
+            ),
             relative(&finer, fine),
         ));
     }

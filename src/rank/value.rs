@@ -15,6 +15,8 @@ use super::candidate::Descriptor;
 pub enum Action {
     /// Make the catalyst, build a cell, cycle and fit it.
     Cell,
+    /// Build another cell with a catalyst that was fitted already.
+    AnotherCell,
     /// Compute a descriptor that is not known.
     Compute(Descriptor),
 }
@@ -24,6 +26,7 @@ impl Action {
     pub fn words(&self, name: &str) -> String {
         match self {
             Self::Cell => format!("make {name}, cycle a cell and fit it"),
+            Self::AnotherCell => format!("cycle another cell with {name} and fit it"),
             Self::Compute(descriptor) => format!("compute the {} of {name}", descriptor.words()),
         }
     }

@@ -65,15 +65,11 @@ pub(super) fn worths(
         };
         let by_cell = own * own / (own * own + noise * noise);
         let of_difference = (own / sd).powi(2).min(1.0);
-        let share = if candidate.evidence() == Evidence::Fitted {
-            SECOND_CELL
-        } else {
-            1.0
-        };
-        add(Action::Cell, share * by_cell * of_difference);
         if candidate.evidence() == Evidence::Fitted {
+            add(Action::AnotherCell, SECOND_CELL * by_cell * of_difference);
             continue;
         }
+        add(Action::Cell, by_cell * of_difference);
         for (position, constant) in constants.iter().enumerate() {
             let slopes = constant.relation.slopes.iter().enumerate();
             for (at, slope) in slopes {

@@ -339,17 +339,22 @@ impl Figure {
             let style = ShapeStyle::from(&colour).stroke_width(2);
             let points = line.points.iter().copied();
             let key = |(x, y)| [(x, y), (x + KEY_PX, y)];
-            if line.is_dashed {
-                chart
-                    .draw_series(DashedLineSeries::new(points, 6, 4, style))?
-                    .label(line.label.clone())
-                    .legend(move |at| DashedPathElement::new(key(at), 6, 4, style));
+            let series = if line.is_dashed {
+                chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?
             } else {
-                chart
-                    .draw_series(LineSeries::new(points, style))?
-                    .label(line.label.clone())
-                    .legend(move |at| PathElement::new(key(at), style));
+                chart.draw_series(LineSeries::new(points, style))?
+            };
+            if line.label.is_empty() {
+                continue;
             }
+            let is_dashed = line.is_dashed;
+            series.label(line.label.clone()).legend(move |at| {
+                if is_dashed {
+                    DashedPathElement::new(key(at), 6, 4, style).into_dyn()
+                } else {
+                    PathElement::new(key(at), style).into_dyn()
+                }
+            });
         }
         self.draw_marks(&mut chart)?;
         chart

@@ -231,7 +231,7 @@ impl Predicted<'_> {
         } else if farthest > 1.0 {
             warnings.push(format!(
                 "the grid reaches {} times beyond what informed the fit (loading, current or cycle)",
-                crate::units::digits(farthest)
+                crate::units::short(farthest)
             ));
         }
         let failed = outlook.cloud.failed + outlook.failed_at_optimum;

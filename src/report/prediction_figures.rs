@@ -14,7 +14,7 @@ use super::prediction::loading_mg_cm2;
 use crate::predict::Condition;
 use crate::predict::Entry;
 use crate::predict::Quantity;
-use crate::units::digits;
+use crate::units::short;
 
 /// Size of a map (pixels).
 const MAP: (u32, u32) = (800, 520);
@@ -74,7 +74,7 @@ struct Group<'p> {
 impl Group<'_> {
     fn title(&self, what: &str) -> String {
         let amount = electrolyte_ul_mg(self.electrolyte);
-        let amount = amount.map_or_else(String::new, |v| format!(", {} µL/mg", digits(v)));
+        let amount = amount.map_or_else(String::new, |v| format!(", {} µL/mg", short(v)));
         let cell = &self.predicted.forecast.study.cells[self.predicted.forecast.cell];
         format!("{what}, {cell}, cycle {}{amount}", self.cycle)
     }
@@ -117,7 +117,7 @@ impl Group<'_> {
                 let mut points: Vec<(f64, f64)> = points.filter(|p| p.1.is_finite()).collect();
                 points.sort_by(|a, b| a.0.total_cmp(&b.0));
                 let label = match part {
-                    0 => format!("{}C\u{a0}\u{a0}", digits(rate)),
+                    0 => format!("{}C\u{a0}\u{a0}", short(rate)),
                     1 => "90 % interval\u{a0}\u{a0}".to_owned(),
                     _ => String::new(),
                 };
@@ -181,7 +181,7 @@ impl Group<'_> {
         let name = |values: &[f64], at: f64| {
             let middle = at - 0.5;
             let position = (0..values.len()).find(|i| (*i as f64 - middle).abs() < 1e-6);
-            position.map_or_else(String::new, |i| digits(values[i]))
+            position.map_or_else(String::new, |i| short(values[i]))
         };
         chart
             .configure_mesh()
@@ -214,7 +214,7 @@ impl Group<'_> {
             let place = |dx: f64, dy: f64| (x + dx, y + dy);
             let style = |size: u32| ("sans-serif", size).into_font().color(&ink);
             chart.draw_series([
-                Text::new(digits(entry.interval[0]), place(0.12, 0.66), style(15)),
+                Text::new(short(entry.interval[0]), place(0.12, 0.66), style(15)),
                 Text::new(limiting.to_owned(), place(0.12, 0.36), style(12)),
             ])?;
         }
@@ -267,8 +267,8 @@ fn voltages(predicted: Predicted<'_>) -> Option<Figure> {
         lines.push(Line {
             label: format!(
                 "{}C, {} mg cm⁻²\u{a0}\u{a0}",
-                digits(condition.c_rate),
-                digits(loading_mg_cm2(condition))
+                short(condition.c_rate),
+                short(loading_mg_cm2(condition))
             ),
             colour: colour(position),
             is_dashed: condition.loading_kg_m2 >= thickest && thickest > thinnest,

@@ -8,7 +8,7 @@ use super::prediction::loading_mg_cm2;
 use crate::predict::Baseline;
 use crate::predict::Quantity;
 use crate::predict::Score;
-use crate::units::digits;
+use crate::units::short;
 
 /// Rows of the table of capacities; more stand in the files only.
 const ROWS_MAX: usize = 40;
@@ -51,7 +51,7 @@ fn write(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
         if with_electrolyte {
             format!(
                 "{:>7} ",
-                electrolyte_ul_mg(v).map_or_else(String::new, digits)
+                electrolyte_ul_mg(v).map_or_else(String::new, short)
             )
         } else {
             String::new()
@@ -81,19 +81,19 @@ fn write(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
         writeln!(
             text,
             "{:>7} {:>5} {}{:>5}  {:>6.0} [{:>5.0}, {:>5.0}]  {:>11}  {:>14.0}  {:>8.0}  {:>7.0}  {:>8}{mark}  {:>6}  {}",
-            digits(loading_mg_cm2(condition)),
-            digits(condition.c_rate),
+            short(loading_mg_cm2(condition)),
+            short(condition.c_rate),
             electrolyte(condition.electrolyte_m3_kg),
             entry.cycle,
             median,
             lower,
             upper,
-            digits(areal.interval[0]),
+            short(areal.interval[0]),
             entry.parameter_sd,
             entry.model_sd,
             entry.scatter_sd,
             known.map_or_else(String::new, |k| format!("{:.0} %", 100.0 * k.prior_share)),
-            digits(entry.extrapolation),
+            short(entry.extrapolation),
             entry
                 .control
                 .as_ref()
@@ -144,16 +144,16 @@ fn write_best(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
     for best in &predicted.outlook.best_loadings {
         let [loading, lower, upper] = best.loading_kg_m2.map(|l| 100.0 * l);
         let amount = electrolyte_ul_mg(best.electrolyte_m3_kg);
-        let amount = amount.map_or_else(String::new, |v| format!(", {} µL/mg", digits(v)));
+        let amount = amount.map_or_else(String::new, |v| format!(", {} µL/mg", short(v)));
         writeln!(
             text,
             "  {}C, cycle {}{amount}: {} [{}, {}] mg/cm2, {} mAh/cm2{}",
-            digits(best.c_rate),
+            short(best.c_rate),
             best.cycle,
-            digits(loading),
-            digits(lower),
-            digits(upper),
-            digits(best.areal_capacity[0]),
+            short(loading),
+            short(lower),
+            short(upper),
+            short(best.areal_capacity[0]),
             match best.beyond_grid {
                 p if p > 0.05 => format!("; with {:.0} % beyond the grid", 100.0 * p),
                 _ => String::new(),

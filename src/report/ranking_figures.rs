@@ -7,9 +7,10 @@ use super::figures::Drawn;
 use super::figures::colour;
 use super::prediction_figures::shade;
 use super::ranking::Ranked;
+use crate::predict::Quantity;
 use crate::rank::ActivityMap;
 use crate::rank::Evidence;
-use crate::units::digits;
+use crate::units::short;
 
 /// Candidates in a figure.
 const SHOWN: usize = 25;
@@ -61,8 +62,8 @@ fn intervals(area: &DrawingArea<SVGBackend<'_>, Shift>, ranked: Ranked<'_>) -> D
     let quantity = ranked.contest.quantity;
     let mut chart = ChartBuilder::on(area)
         .caption(
-            format!("{}: median and 90 % interval", ranked.name),
-            ("sans-serif", 18),
+            "median and 90 % interval; blue: fitted, orange: descriptors, green: carried over; hollow: not ranked",
+            ("sans-serif", 14),
         )
         .margin(12)
         .x_label_area_size(44)
@@ -84,7 +85,7 @@ fn intervals(area: &DrawingArea<SVGBackend<'_>, Shift>, ranked: Ranked<'_>) -> D
         ))
         .y_labels(2 * places.len() + 1)
         .y_label_formatter(&|v| name(*v))
-        .x_label_formatter(&|v| digits(*v))
+        .x_label_formatter(&|v| short(*v))
         .axis_desc_style(("sans-serif", 15))
         .label_style(("sans-serif", 13))
         .draw()?;
@@ -126,10 +127,20 @@ fn activity(
     let (dx, dy) = (half(&x), half(&y));
     let range = |values: &[f64], half: f64| values[0] - half..values[values.len() - 1] + half;
     let quantity = ranked.contest.quantity;
+    let all = || {
+        map.target
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|t| t.is_finite())
+    };
+    let highest = all().fold(f64::NEG_INFINITY, f64::max);
+    let lowest = all().fold(f64::INFINITY, f64::min);
     let title = format!(
-        "{} / {} over desolvation and conversion",
-        quantity.as_str().replace('_', " "),
-        quantity.unit()
+        "{}: {} (white) to {} (dark)",
+        axis_title(quantity),
+        short(lowest),
+        short(highest)
     );
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 18))
@@ -162,7 +173,8 @@ fn activity(
         for (target, u) in row.iter().zip(&x) {
             if target.is_finite() {
                 let corners = [(u - dx, v - dy), (u + dx, v + dy)];
-                let fill = shade((target / highest).clamp(0.0, 1.0)).filled();
+                let share = (target - lowest) / (highest - lowest).max(1e-12);
+                let fill = shade(share.clamp(0.0, 1.0)).filled();
                 chart.draw_series([Rectangle::new(corners, fill)])?;
             }
         }
@@ -173,7 +185,7 @@ fn activity(
         let ink = if place.standing.is_some() {
             RGBColor(213, 94, 0)
         } else {
-            RGBColor(120, 120, 120)
+            RGBColor(150, 150, 150)
         };
         let points = ellipse(covariance).map(|(u, v)| ((cx + u) / ten, (cy + v) / ten));
         chart.draw_series([PathElement::new(
@@ -193,6 +205,12 @@ fn activity(
         )])?;
     }
     Ok(())
+}
+
+/// A quantity with its unit, as axes have it.
+fn axis_title(quantity: Quantity) -> String {
+    let unit = quantity.unit().replace("^-1", "⁻¹").replace("^-2", "⁻²");
+    format!("{} / {unit}", quantity.as_str().replace('_', " "))
 }
 
 /// The edge of the ellipse of a covariance (xx, xy, yy) that holds 90 %.

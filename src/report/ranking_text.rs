@@ -7,7 +7,7 @@ use super::ranking::Ranked;
 use super::ranking::rankable_words;
 use crate::predict::Limiting;
 use crate::rank::Place;
-use crate::units::digits;
+use crate::units::short;
 
 /// Candidates of the table; more stand in the files only.
 const ROWS_MAX: usize = 25;
@@ -30,8 +30,8 @@ fn write(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
         ranked.name,
         contest.quantity.as_str().replace('_', " "),
         contest.entrants.len(),
-        digits(loading_mg_cm2(&contest.condition)),
-        digits(contest.condition.c_rate),
+        short(loading_mg_cm2(&contest.condition)),
+        short(contest.condition.c_rate),
         contest.setting.cycles.last().copied().unwrap_or(1),
         contest.quantity.unit(),
         contest.draws,
@@ -63,7 +63,7 @@ fn write(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
         "group 1 holds the best with 95 %; members of a group cannot be told apart; – not ranked: more than {} is left",
         rankable_words()
     )?;
-    let [median, lower, upper] = ranking.unknown.map(digits);
+    let [median, lower, upper] = ranking.unknown.map(short);
     writeln!(
         text,
         "a catalyst of which nothing is known: {median} [{lower}, {upper}]"
@@ -79,7 +79,7 @@ fn write(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
             writeln!(
                 text,
                 "  {:>9}  {}; changes the choice with {:.0} %",
-                digits(worth.gain),
+                short(worth.gain),
                 worth.action.words(&contest.entrants[worth.candidate].name),
                 100.0 * worth.changes_choice
             )?;
@@ -111,14 +111,14 @@ fn write_place(
     place: &Place,
     width: usize,
 ) -> std::fmt::Result {
-    let told = |[_, lower, upper]: [f64; 3]| format!("[{}, {}]", digits(lower), digits(upper));
+    let told = |[_, lower, upper]: [f64; 3]| format!("[{}, {}]", short(lower), short(upper));
     let standing = place.standing.as_ref();
     writeln!(
         text,
         "{:>5}  {:<width$}  {:>6}   {:<18}  {:<18}   {:>6}   {:>12}  {:<24}  {}",
         standing.map_or_else(|| "–".to_owned(), |s| s.group.to_string()),
         ranked.name(place),
-        digits(place.interval[0]),
+        short(place.interval[0]),
         told(place.interval),
         place.new_cell.map_or_else(String::new, told),
         standing.map_or_else(String::new, |s| format!("{:.2}", s.p_best)),

@@ -19,6 +19,8 @@ mod long;
 mod measured_commands;
 mod mechanism;
 mod physics;
+mod predict;
+mod rank;
 mod raw_curves;
 mod real_files;
 mod recovery;
