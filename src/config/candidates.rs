@@ -126,7 +126,7 @@ const COLUMNS: [Column; 10] = [
     },
 ];
 
-/// How Li2S values become MgS values.
+/// How values of lithium sulfide become values of magnesium sulfide.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Transfer {
     /// What is added (eV).
@@ -229,10 +229,6 @@ impl Table<'_> {
         (!text.is_empty()).then_some(text)
     }
 
-    fn key(&self, row: usize, column: &str) -> String {
-        format!("line {}, column '{column}'", row + 2)
-    }
-
     fn number(&self, row: usize, column: &str, unit: &str) -> Result<Option<f64>, ConfigError> {
         let Some(text) = self.text(column, row) else {
             return Ok(None);
@@ -241,14 +237,14 @@ impl Table<'_> {
         number.map(Some).ok_or_else(|| {
             let expected = format!("a number in {unit}, or nothing");
             self.place
-                .value(self.key(row, column), format!("'{text}'"), expected)
+                .value(key(row, column), format!("'{text}'"), expected)
         })
     }
 
     fn row(&self, row: usize) -> Result<Row, ConfigError> {
         let name = self.text("name", row).ok_or_else(|| {
             let expected = "the name of a catalyst";
-            self.place.value(self.key(row, "name"), "nothing", expected)
+            self.place.value(key(row, "name"), "nothing", expected)
         })?;
         let mut known: Vec<Known> = Vec::new();
         for column in &COLUMNS {
@@ -262,9 +258,7 @@ impl Table<'_> {
                 Some(_) => {
                     let expected = "one column for each quantity";
                     let found = format!("a second {}", own.descriptor.words());
-                    return Err(self
-                        .place
-                        .value(self.key(row, column.name), found, expected));
+                    return Err(self.place.value(key(row, column.name), found, expected));
                 }
                 None => known.push(own),
             }
@@ -285,16 +279,18 @@ impl Table<'_> {
         };
         let (lowest, highest) = column.range;
         if !(lowest..=highest).contains(&value) {
-            let unit = column.unit;
-            let mut expected = format!("{} to {} {unit}", plain(lowest), plain(highest));
-            if let Some(instead) = column.instead {
-                expected.push_str(&format!(
-                    "; a value in kJ/mol belongs into column '{instead}'"
-                ));
-            }
+            let hint = column.instead.map_or_else(String::new, |instead| {
+                format!("; a value in kJ/mol belongs into column '{instead}'")
+            });
+            let expected = format!(
+                "{} to {} {}{hint}",
+                plain(lowest),
+                plain(highest),
+                column.unit
+            );
             return Err(self
                 .place
-                .value(self.key(row, column.name), plain(value), expected));
+                .value(key(row, column.name), plain(value), expected));
         }
         let name = format!("{}_sd", column.name);
         let stated = self.number(row, &name, column.unit)?;
@@ -302,7 +298,7 @@ impl Table<'_> {
             && sd <= 0.0
         {
             let expected = "a positive standard deviation, or nothing";
-            return Err(self.place.value(self.key(row, &name), plain(sd), expected));
+            return Err(self.place.value(key(row, &name), plain(sd), expected));
         }
         let source = self.text(&format!("{}_source", column.name), row);
         let source = source.or_else(|| self.text("source", row));
@@ -330,6 +326,11 @@ impl Table<'_> {
             source: source.unwrap_or_else(|| "not stated".to_owned()),
         }))
     }
+}
+
+/// Where a cell stands; the header is line 1.
+fn key(row: usize, column: &str) -> String {
+    format!("line {}, column '{column}'", row + 2)
 }
 
 /// How alike two names are: twice their common pairs of letters over all of them (Dice).

@@ -350,6 +350,25 @@ impl Builder<'_> {
         Err(self.place.value(key, "a half cell", expected))
     }
 
+    /// A protocol of the file, or of its experiment.
+    fn protocol_of(
+        &self,
+        study: &Study,
+        name: &str,
+        own: &BTreeMap<String, RawProtocol>,
+    ) -> Result<Protocol, ConfigError> {
+        if let Some(raw) = own.get(name) {
+            return raw.build(self, name);
+        }
+        let known = study.protocols.iter().find(|p| p.name == name);
+        known.cloned().ok_or_else(|| {
+            let all = study.protocols.iter().map(|p| p.name.as_str());
+            let all: Vec<&str> = own.keys().map(String::as_str).chain(all).collect();
+            let expected = format!("one of {}", all.join(", "));
+            self.place.value("protocol", format!("'{name}'"), expected)
+        })
+    }
+
     /// A protocol with exactly one step of recorded cycles, from the file or from its experiment, and the cycles that
     /// are asked about.
     pub(super) fn setting(
@@ -358,18 +377,7 @@ impl Builder<'_> {
         (name, own): (&str, &BTreeMap<String, RawProtocol>),
         cycles: Vec<usize>,
     ) -> Result<Setting, ConfigError> {
-        let protocol: Protocol = match own.get(name) {
-            Some(raw) => raw.build(self, name)?,
-            None => {
-                let known = study.protocols.iter().find(|p| p.name == name);
-                known.cloned().ok_or_else(|| {
-                    let all = study.protocols.iter().map(|p| p.name.as_str());
-                    let all: Vec<&str> = own.keys().map(String::as_str).chain(all).collect();
-                    let expected = format!("one of {}", all.join(", "));
-                    self.place.value("protocol", format!("'{name}'"), expected)
-                })?
-            }
-        };
+        let protocol = self.protocol_of(study, name, own)?;
         let steps = protocol.steps.iter().enumerate();
         let with_cycles: Vec<usize> = steps
             .filter(|(_, step)| matches!(step, Step::Cycle(_)))

@@ -45,7 +45,7 @@ use crate::surrogate::Surrogate;
 const DRAWS: usize = 128;
 /// Fewest draws: probabilities of five in a hundred need them.
 const DRAWS_MIN: usize = 16;
-/// Standard deviation of what is added to a barrier of Li2S to make it one of MgS, unless stated (eV).
+/// Standard deviation of what is added to a barrier of lithium sulfide to make it one of magnesium sulfide, unless stated (eV).
 const TRANSFER_SD_EV: f64 = 0.5;
 
 #[derive(Deserialize)]
@@ -95,9 +95,12 @@ enum RawQuantity {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawBeliefs {
-    between_ln: Option<f64>,
-    within_ln: Option<f64>,
-    mean_sd_ln: Option<f64>,
+    #[serde(rename = "between_ln")]
+    between: Option<f64>,
+    #[serde(rename = "within_ln")]
+    within: Option<f64>,
+    #[serde(rename = "mean_sd_ln")]
+    mean_sd: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -276,15 +279,9 @@ impl Reader<'_> {
         let raw = &self.raw.beliefs;
         let usual = Beliefs::default();
         Ok(Beliefs {
-            between: self.positive(
-                "beliefs.between_ln",
-                raw.between_ln.unwrap_or(usual.between),
-            )?,
-            within: self.positive("beliefs.within_ln", raw.within_ln.unwrap_or(usual.within))?,
-            mean_sd: self.positive(
-                "beliefs.mean_sd_ln",
-                raw.mean_sd_ln.unwrap_or(usual.mean_sd),
-            )?,
+            between: self.positive("beliefs.between_ln", raw.between.unwrap_or(usual.between))?,
+            within: self.positive("beliefs.within_ln", raw.within.unwrap_or(usual.within))?,
+            mean_sd: self.positive("beliefs.mean_sd_ln", raw.mean_sd.unwrap_or(usual.mean_sd))?,
         })
     }
 
@@ -351,34 +348,16 @@ impl Reader<'_> {
                 };
             }
             let position = entrants.iter().position(|e| e.name == row.name);
-            let entrant = match position {
-                Some(position) => &mut entrants[position],
-                None => {
-                    entrants.push(Entrant {
-                        name: row.name.clone(),
-                        sources: Vec::new(),
-                        known: Vec::new(),
-                    });
-                    entrants.last_mut().expect("one was pushed")
-                }
-            };
-            entrant.sources.extend(source);
-            for known in &row.known {
-                match entrant
-                    .known
-                    .iter()
-                    .find(|k| k.descriptor == known.descriptor)
-                {
-                    None => entrant.known.push(known.clone()),
-                    Some(other) if (other.value - known.value).abs() < 1e-12 => {}
-                    Some(_) => {
-                        let found =
-                            format!("another {} of '{}'", known.descriptor.words(), row.name);
-                        let expected = "each descriptor of a catalyst once";
-                        return Err(place.value(key, found, expected));
-                    }
-                }
-            }
+            let position = position.unwrap_or_else(|| {
+                entrants.push(Entrant {
+                    name: row.name.clone(),
+                    sources: Vec::new(),
+                    known: Vec::new(),
+                });
+                entrants.len() - 1
+            });
+            entrants[position].sources.extend(source);
+            join(&mut entrants[position], row, &place)?;
         }
         let reference = reference.ok_or_else(|| {
             let found = format!("'{}'", self.raw.reference);
@@ -443,6 +422,25 @@ impl Reader<'_> {
     }
 }
 
+/// Adds what a row knows of a catalyst to what other rows of it know.
+fn join(entrant: &mut Entrant, row: &Row, place: &Place<'_>) -> Result<(), ConfigError> {
+    for known in &row.known {
+        let same = entrant.known.iter();
+        let same = same.clone().find(|k| k.descriptor == known.descriptor);
+        match same {
+            None => entrant.known.push(known.clone()),
+            Some(other) if (other.value - known.value).abs() < 1e-12 => {}
+            Some(_) => {
+                let key = format!("line {}, column 'name'", row.line);
+                let found = format!("another {} of '{}'", known.descriptor.words(), row.name);
+                let expected = "each descriptor of a catalyst once";
+                return Err(place.value(key, found, expected));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Logarithms of the constants that depend on the catalyst, from `draws.csv` of a report: each variant as often as it
 /// weighs, in turn.
 fn other_draws(
@@ -496,28 +494,34 @@ fn other_draws(
             lists.push((*weight, rows.into_iter()));
         }
     }
-    let all: f64 = lists.iter().map(|(weight, _)| weight).sum();
-    let mut due = vec![0.0; lists.len()];
-    let mut draws = Vec::new();
-    // Whoever is most behind its share goes next, until one has no more.
-    while !lists.is_empty() {
-        due.iter_mut()
-            .zip(&lists)
-            .for_each(|(due, (weight, _))| *due += weight / all);
-        let next = (0..due.len())
-            .max_by(|a, b| due[*a].total_cmp(&due[*b]))
-            .expect("a list");
-        due[next] -= 1.0;
-        match lists[next].1.next() {
-            Some(row) => draws.push(row),
-            None => break,
-        }
-    }
+    let draws = in_turn(lists);
     if draws.is_empty() {
         let expected = "draws of the cell; fit again";
         return Err(place.value(format!("cell '{cell}'"), "none", expected));
     }
     Ok(draws)
+}
+
+/// Rows of several lists, each as often as it weighs, until one has no more: whoever is most behind its share goes
+/// next.
+fn in_turn(mut lists: Vec<(f64, std::vec::IntoIter<Vec<f64>>)>) -> Vec<Vec<f64>> {
+    let all: f64 = lists.iter().map(|(weight, _)| weight).sum();
+    let mut due = vec![0.0; lists.len()];
+    let mut rows = Vec::new();
+    loop {
+        for (due, (weight, _)) in due.iter_mut().zip(&lists) {
+            *due += weight / all;
+        }
+        let next = (0..due.len()).max_by(|a, b| due[*a].total_cmp(&due[*b]));
+        let row = next.and_then(|next| {
+            due[next] -= 1.0;
+            lists[next].1.next()
+        });
+        let Some(row) = row else {
+            return rows;
+        };
+        rows.push(row);
+    }
 }
 
 fn numbers(frame: &DataFrame, name: &str) -> Option<Vec<f64>> {

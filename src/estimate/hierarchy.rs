@@ -2,7 +2,7 @@
 //!
 //! For one constant, relative to that of a reference cell, cell r of catalyst i has
 //! `y_ir = κ_i + ρ ε_ir`, the catalyst `κ_i = μ − Σ α_d x_id/RT + Σ β_d x_id + τ η_i`,
-//! and a fit of that cell tells `y_ir` with a standard deviation `s_ir`. Descriptors are known with errors σ_id, which
+//! and a fit of that cell tells `y_ir` with a standard deviation `s_ir`. Descriptors are known with errors `σ_id`, which
 //! the slopes carry into the catalysts' variance. The transfer slopes α of barriers lie in 0..1 (Brønsted, Evans,
 //! Polanyi); the slopes β of other descriptors have normal priors. ρ is the scatter from cell to cell, τ that of the
 //! catalysts around the relation.

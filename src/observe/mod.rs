@@ -266,78 +266,79 @@ impl Observable {
     }
 
     fn check_number(&self, protocol: &Protocol) -> Result<(), String> {
-        let step = |index: usize| {
-            let n = protocol.steps.len();
-            let missing = format!(
-                "step {index} of protocol '{}', which has {n}",
-                protocol.name
-            );
-            protocol.steps.get(index).ok_or(missing)
+        let Some((index, what, holds)) = self.need() else {
+            return Ok(());
         };
-        let lacks = |index: usize, what: &str| {
-            Err(format!(
-                "step {index} of protocol '{}' without {what}",
-                protocol.name
-            ))
-        };
-        match self {
-            Self::Transference | Self::Point(_) => Ok(()),
-            Self::AnodeShare { step: index } => step(*index).map(|_| ()),
-            Self::Capacity {
-                step: index,
-                cycle: last,
-            }
-            | Self::CapacityMax {
-                step: index,
-                to: last,
-                ..
-            }
-            | Self::CapacityRatio {
-                step: index,
-                cycle: last,
-                ..
-            } => match step(*index)? {
-                Step::Cycle(cycles) if *last >= 1 && *last <= cycles.count => Ok(()),
-                _ => lacks(*index, &format!("cycle {last}")),
-            },
-            Self::MeanVoltage { step: index, cycle } | Self::Energy { step: index, cycle } => {
-                match step(*index)? {
-                    Step::Cycle(cycles)
-                        if (1..=cycles.count).contains(cycle)
-                            && cycles.recorded.includes(*cycle) =>
-                    {
-                        Ok(())
-                    }
-                    _ => lacks(*index, &format!("the recorded cycle {cycle}")),
-                }
-            }
-            Self::ActivationVoltage { step: index, .. } => match step(*index)? {
-                Step::Cycle(cycles) if cycles.recorded.includes(1) => Ok(()),
-                _ => lacks(*index, "recorded cycles"),
-            },
-            Self::OxidationPeak { step: index, ramp }
-            | Self::FirstOxidationPeak { step: index, ramp } => match step(*index)? {
-                Step::Sweep { vertices_v, .. } if *ramp < vertices_v.len() => Ok(()),
-                _ => lacks(*index, &format!("a sweep with ramp {ramp}")),
-            },
-            Self::LargestCurrent { step: index } => match step(*index)? {
-                Step::Sweep { .. } | Step::Hold { .. } => Ok(()),
-                _ => lacks(*index, "a sweep or a hold"),
-            },
-            Self::WarburgSlope { step: index, .. } | Self::Resistance { step: index, .. } => {
-                match step(*index)? {
-                    Step::Impedance { .. } => Ok(()),
-                    _ => lacks(*index, "an impedance spectrum"),
-                }
-            }
-            Self::GrowthTime { step: index, .. }
-            | Self::DepositionTime { step: index }
-            | Self::PassedCharge { step: index } => match step(*index)? {
-                Step::Hold { .. } => Ok(()),
-                _ => lacks(*index, "a hold"),
-            },
+        let (name, n) = (&protocol.name, protocol.steps.len());
+        match protocol.steps.get(index) {
+            None => Err(format!("step {index} of protocol '{name}', which has {n}")),
+            Some(step) if holds(step) => Ok(()),
+            Some(_) => Err(format!("step {index} of protocol '{name}' without {what}")),
         }
     }
+
+    /// The step that a number is read from, and what it must have: in words, and as a question to it.
+    fn need(&self) -> Option<(usize, String, StepQuestion)> {
+        let need =
+            |index: &usize, what: &str, holds: StepQuestion| Some((*index, what.to_owned(), holds));
+        match self {
+            Self::Transference | Self::Point(_) => None,
+            Self::AnodeShare { step } => need(step, "", Box::new(|_| true)),
+            Self::Capacity { step, cycle: last }
+            | Self::CapacityMax { step, to: last, .. }
+            | Self::CapacityRatio {
+                step, cycle: last, ..
+            } => {
+                let last = *last;
+                let holds = move |step: &Step| matches!(step, Step::Cycle(cycles) if (1..=cycles.count).contains(&last));
+                need(step, &format!("cycle {last}"), Box::new(holds))
+            }
+            Self::MeanVoltage { step, cycle } | Self::Energy { step, cycle } => {
+                let cycle = *cycle;
+                let holds = move |step: &Step| is_recorded(step, cycle);
+                need(
+                    step,
+                    &format!("the recorded cycle {cycle}"),
+                    Box::new(holds),
+                )
+            }
+            Self::ActivationVoltage { step, .. } => need(
+                step,
+                "recorded cycles",
+                Box::new(|step| is_recorded(step, 1)),
+            ),
+            Self::OxidationPeak { step, ramp } | Self::FirstOxidationPeak { step, ramp } => {
+                let ramp = *ramp;
+                let holds = move |step: &Step| matches!(step, Step::Sweep { vertices_v, .. } if ramp < vertices_v.len());
+                need(step, &format!("a sweep with ramp {ramp}"), Box::new(holds))
+            }
+            Self::LargestCurrent { step } => {
+                let holds = |step: &Step| matches!(step, Step::Sweep { .. } | Step::Hold { .. });
+                need(step, "a sweep or a hold", Box::new(holds))
+            }
+            Self::WarburgSlope { step, .. } | Self::Resistance { step, .. } => {
+                let holds = |step: &Step| matches!(step, Step::Impedance { .. });
+                need(step, "an impedance spectrum", Box::new(holds))
+            }
+            Self::GrowthTime { step, .. }
+            | Self::DepositionTime { step }
+            | Self::PassedCharge { step } => {
+                let holds = |step: &Step| matches!(step, Step::Hold { .. });
+                need(step, "a hold", Box::new(holds))
+            }
+        }
+    }
+}
+
+/// A question to a step.
+type StepQuestion = Box<dyn Fn(&Step) -> bool>;
+
+/// Whether a step keeps the voltage curves of a cycle.
+fn is_recorded(step: &Step, cycle: usize) -> bool {
+    let Step::Cycle(cycles) = step else {
+        return false;
+    };
+    (1..=cycles.count).contains(&cycle) && cycles.recorded.includes(cycle)
 }
 
 fn larger<S: Sensitive>(a: S, b: S) -> S {

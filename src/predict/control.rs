@@ -13,6 +13,8 @@ use crate::mechanism::Law;
 use crate::mechanism::Mechanism;
 use crate::mechanism::ParameterId;
 use crate::mechanism::Phase;
+use crate::mechanism::Reaction;
+use crate::mechanism::Species;
 use crate::numerics::scalar::Dual;
 use crate::numerics::scalar::constants;
 use crate::simulate::Resolution;
@@ -106,84 +108,84 @@ impl Control {
     }
 }
 
-/// The processes of a mechanism.
-fn processes(mechanism: &Mechanism) -> Vec<Process> {
-    let mut all = Vec::new();
-    let mut add = |name: &str, parameter: ParameterId, group: Limiting, sign: f64| {
-        all.push(Process {
+impl Process {
+    fn new(name: &str, parameter: ParameterId, group: Limiting) -> Self {
+        Self {
             name: name.to_owned(),
             parameter,
             group,
-            sign,
-        });
-    };
-    for reaction in mechanism.reactions() {
-        let name = reaction.name.as_str();
-        match &reaction.law {
-            Law::Desolvation { rate_constant, .. } => {
-                add(name, *rate_constant, Limiting::Desolvation, 1.0);
-            }
-            Law::Tandem { rate_constant, .. } | Law::Dissolution { rate_constant, .. } => {
-                add(name, *rate_constant, Limiting::Conversion, 1.0);
-            }
-            Law::Decay { rate_constant } | Law::Shuttle { rate_constant } => {
-                add(name, *rate_constant, Limiting::Loss, -1.0);
-            }
-            Law::Stripping {
-                exchange_current_density,
-                ..
-            } => add(name, *exchange_current_density, Limiting::Anode, 1.0),
-            Law::ButlerVolmer { .. } => {}
+            sign: 1.0,
         }
     }
-    for species in mechanism.species() {
-        if let Phase::Electrolyte {
-            diffusivity,
-            is_carrier,
-            ..
-        } = species.phase
-        {
-            let group = if is_carrier {
-                Limiting::IonTransport
-            } else {
-                Limiting::IntermediateTransport
-            };
-            add(
-                &format!("diffusion of {}", species.name),
-                diffusivity,
-                group,
-                1.0,
-            );
-        }
+
+    /// A larger constant makes it slower, or the loss larger.
+    fn inverse(self) -> Self {
+        Self { sign: -1.0, ..self }
     }
+}
+
+/// The processes of a mechanism.
+fn processes(mechanism: &Mechanism) -> Vec<Process> {
+    let reactions = mechanism.reactions().iter().filter_map(of_reaction);
+    let species = mechanism.species().iter().filter_map(of_species);
     let roles = mechanism.roles();
-    add(
-        "conductivity of the electrolyte",
-        roles.conductivity,
-        Limiting::IonTransport,
-        1.0,
-    );
     let electronic = Limiting::ElectronicTransport;
-    add(
-        "conductivity of the electrode",
-        roles.electronic_conductivity,
-        electronic,
-        1.0,
-    );
-    add(
-        "contact resistance",
-        roles.series_resistance,
-        electronic,
-        -1.0,
-    );
-    add(
-        "room for solid products",
-        roles.passivation_limit,
-        Limiting::Passivation,
-        1.0,
-    );
-    add("wetting", roles.wetting_time, Limiting::Wetting, -1.0);
-    all
+    let others = [
+        Process::new(
+            "conductivity of the electrolyte",
+            roles.conductivity,
+            Limiting::IonTransport,
+        ),
+        Process::new(
+            "conductivity of the electrode",
+            roles.electronic_conductivity,
+            electronic,
+        ),
+        Process::new("contact resistance", roles.series_resistance, electronic).inverse(),
+        Process::new(
+            "room for solid products",
+            roles.passivation_limit,
+            Limiting::Passivation,
+        ),
+        Process::new("wetting", roles.wetting_time, Limiting::Wetting).inverse(),
+    ];
+    reactions.chain(species).chain(others).collect()
+}
+
+fn of_reaction(reaction: &Reaction) -> Option<Process> {
+    let new = |parameter, group| Process::new(&reaction.name, parameter, group);
+    match reaction.law {
+        Law::Desolvation { rate_constant, .. } => Some(new(rate_constant, Limiting::Desolvation)),
+        Law::Tandem { rate_constant, .. } | Law::Dissolution { rate_constant, .. } => {
+            Some(new(rate_constant, Limiting::Conversion))
+        }
+        Law::Decay { rate_constant } | Law::Shuttle { rate_constant } => {
+            Some(new(rate_constant, Limiting::Loss).inverse())
+        }
+        Law::Stripping {
+            exchange_current_density,
+            ..
+        } => Some(new(exchange_current_density, Limiting::Anode)),
+        Law::ButlerVolmer { .. } => None,
+    }
+}
+
+fn of_species(species: &Species) -> Option<Process> {
+    let Phase::Electrolyte {
+        diffusivity,
+        is_carrier,
+        ..
+    } = species.phase
+    else {
+        return None;
+    };
+    let group = if is_carrier {
+        Limiting::IonTransport
+    } else {
+        Limiting::IntermediateTransport
+    };
+    let name = format!("diffusion of {}", species.name);
+    Some(Process::new(&name, diffusivity, group))
 }
 
 /// Degrees of rate control of the capacity of every cycle that is asked about, at parameter values of a designed cell.

@@ -103,7 +103,8 @@ mod tests {
         let draws = [(vec![1.0, 2.0, 1.0], 0.75), (vec![1.0, 2.0, 3.0], 0.25)];
         let best = best_loading((&condition, 1), &[0.01, 0.02, 0.04], &draws, 0.9).unwrap();
         assert!((best.beyond_grid - 0.25).abs() < 1e-12);
-        assert!((best.loading_kg_m2[0] - 0.02).abs() < 1e-3);
+        assert!((best.loading_kg_m2[1] - 0.02).abs() < 1e-9);
+        assert!((best.loading_kg_m2[2] - 0.04).abs() < 1e-9);
         assert!(best_loading((&condition, 1), &[0.01, 0.02], &draws, 0.9).is_none());
     }
 }

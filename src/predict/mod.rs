@@ -2,8 +2,10 @@
 //! measured, how uncertain that is and by what, and how good such predictions were where the answer is known.
 
 mod baseline;
+mod check;
 mod cloud;
 mod control;
+mod entry;
 mod loading;
 mod outlook;
 mod score;
@@ -12,14 +14,14 @@ mod support;
 mod weighted;
 
 pub use baseline::Baseline;
+pub use check::Check;
 pub use cloud::Cloud;
 pub use cloud::CloudReport;
 pub use control::Control;
 pub use control::Limiting;
 pub use control::controls;
+pub use entry::Entry;
 pub use loading::BestLoading;
-pub use outlook::Check;
-pub use outlook::Entry;
 pub use outlook::Forecast;
 pub use outlook::INTERVAL_LEVEL;
 pub use outlook::Outlook;
@@ -30,6 +32,7 @@ pub use score::Left;
 pub use score::Score;
 pub use score::Scored;
 pub use score::interval_score;
+pub use score::mixture_crps;
 pub use score::normal_crps;
 pub use score::scores;
 pub use setting::Condition;

@@ -5,28 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering as Memory;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::Distribution;
-use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
+use super::check::Check;
+use super::check::checks;
 use super::cloud::Cloud;
 use super::cloud::CloudReport;
 use super::cloud::Point;
 use super::control::Control;
 use super::control::controls;
+use super::entry::Entry;
+use super::entry::best_loadings;
+use super::entry::entries;
 use super::loading::BestLoading;
-use super::loading::best_loading;
 use super::setting::Condition;
 use super::setting::CycleAnswer;
-use super::setting::Quantity;
 use super::setting::Setting;
 use super::setting::one_c_mah_g;
 use super::support::Knowledge;
 use super::support::Support;
 use super::support::knowledge;
-use super::weighted::Weighted;
 use crate::estimate::Archive;
 use crate::estimate::Fitted;
 use crate::estimate::Monitor;
@@ -43,7 +41,7 @@ pub const INTERVAL_LEVEL: f64 = 0.9;
 /// Points of a voltage curve that are kept.
 const CURVE_POINTS: usize = 120;
 /// An answer at the optimum below which draws are not corrected for the mesh: a dead cell has no ratio (mAh g⁻¹).
-const CORRECTED_FROM: f64 = 20.0;
+pub(super) const CORRECTED_FROM: f64 = 20.0;
 /// Largest correction (1): more says that the coarse answer is another cell.
 const CORRECTION_MAX: f64 = 1.5;
 
@@ -76,37 +74,6 @@ pub struct Forecast<'f> {
     pub checks: usize,
 }
 
-/// One predicted number.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// Position of the condition.
-    pub condition: usize,
-    /// Cycle.
-    pub cycle: usize,
-    /// What.
-    pub quantity: Quantity,
-    /// Its value at the optimum of each variant, on the fine mesh; not a number if the simulation failed.
-    pub at_optimum: Vec<f64>,
-    /// Median of all draws, and the interval of parameters, variants and scatter together.
-    pub interval: [f64; 3],
-    /// Median and interval of parameters and variants, without the scatter.
-    pub model_interval: [f64; 3],
-    /// Standard deviation by the uncertainty of the parameters, within the variants.
-    pub parameter_sd: f64,
-    /// Standard deviation between the variants.
-    pub model_sd: f64,
-    /// Standard deviation by the scatter of cells and readings.
-    pub scatter_sd: f64,
-    /// Draws that gave it.
-    pub n: usize,
-    /// What limits the capacity there, in the variant of the largest weight; `None` if that could not be computed.
-    pub control: Option<Control>,
-    /// How far the design lies beyond what informed the fit, as a factor on loading, current or cycle (1).
-    pub extrapolation: f64,
-    /// What the data say about it, in the variant of the largest weight.
-    pub knowledge: Option<Knowledge>,
-}
-
 /// The voltage of a discharge at the optimum of a variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VoltageCurve {
@@ -118,19 +85,6 @@ pub struct VoltageCurve {
     pub cycle: usize,
     /// Charge (mAh g⁻¹) and voltage (V).
     pub points: Vec<(f64, f64)>,
-}
-
-/// How far two ways to the same capacities are apart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Check {
-    /// What is compared.
-    pub what: String,
-    /// Number of compared capacities.
-    pub n: usize,
-    /// Median of the relative differences (1).
-    pub median: f64,
-    /// The largest (1).
-    pub worst: f64,
 }
 
 /// What was predicted.
@@ -160,16 +114,19 @@ pub struct Outlook {
     pub is_interrupted: bool,
 }
 
+/// What limits a condition and what is known about it, cycle by cycle.
+pub(super) type Reasons = (Option<Vec<Control>>, Option<Vec<Knowledge>>);
+
 /// One variant on its way.
-struct Branch<'f> {
-    variant: &'f Variant,
-    fitted: &'f Fitted,
-    cloud: Cloud,
-    weight: f64,
+pub(super) struct Branch<'f> {
+    pub(super) variant: &'f Variant,
+    pub(super) fitted: &'f Fitted,
+    pub(super) cloud: Cloud,
+    pub(super) weight: f64,
     /// Answers at the optimum on the fine mesh, one per condition.
-    fine: Vec<Option<Vec<CycleAnswer>>>,
+    pub(super) fine: Vec<Option<Vec<CycleAnswer>>>,
     /// Answers of the draws, `n_conditions` of `n_draws`, corrected by the fine mesh.
-    draws: Vec<Vec<Option<Vec<CycleAnswer>>>>,
+    pub(super) draws: Vec<Vec<Option<Vec<CycleAnswer>>>>,
 }
 
 /// Predicts the grid.
@@ -199,7 +156,7 @@ pub fn outlook(
     let support = Support::new(forecast.study, forecast.cell);
     monitor.begin("what limits, and what is known", forecast.conditions.len());
     let done = AtomicUsize::new(0);
-    let reasons: Vec<(Option<Vec<Control>>, Option<Vec<Knowledge>>)> = forecast
+    let reasons: Vec<Reasons> = forecast
         .conditions
         .par_iter()
         .map(|condition| {
@@ -209,7 +166,7 @@ pub fn outlook(
         })
         .collect();
     let entries = entries(forecast, &branches, (&reasons, &support));
-    let checks = checks(forecast, main, monitor)?;
+    let checks = checks(forecast, main, monitor);
     let reports = branches.iter().map(|b| b.cloud.report());
     let is_missing = |b: &Branch<'_>| b.fine.iter().filter(|f| f.is_none()).count();
     Ok(Outlook {
@@ -232,7 +189,7 @@ pub fn outlook(
     })
 }
 
-fn advance(monitor: &dyn Monitor, done: usize, branch: &Branch<'_>) {
+pub(super) fn advance(monitor: &dyn Monitor, done: usize, branch: &Branch<'_>) {
     monitor.advance(&Status {
         stage: "",
         iteration: Some(done),
@@ -244,7 +201,7 @@ fn advance(monitor: &dyn Monitor, done: usize, branch: &Branch<'_>) {
 }
 
 /// The parameter values of a cell built for a condition, at coordinates of a variant.
-fn point(
+pub(super) fn point(
     forecast: &Forecast<'_>,
     variant: &Variant,
     x: &[f64],
@@ -479,7 +436,7 @@ fn reasons(
     main: &Branch<'_>,
     condition: &Condition,
     monitor: &dyn Monitor,
-) -> (Option<Vec<Control>>, Option<Vec<Knowledge>>) {
+) -> Reasons {
     if monitor.is_interrupted() {
         return (None, None);
     }
@@ -492,275 +449,34 @@ fn reasons(
     (control, known.ok())
 }
 
-fn entries(
-    forecast: &Forecast<'_>,
-    branches: &[Branch<'_>],
-    (reasons, support): (&[(Option<Vec<Control>>, Option<Vec<Knowledge>>)], &Support),
-) -> Vec<Entry> {
-    let one_c = one_c_mah_g(&forecast.study.variants[0].mechanism);
-    let mut entries = Vec::new();
-    for (position, condition) in forecast.conditions.iter().enumerate() {
-        let (control, known) = &reasons[position];
-        for (at, cycle) in forecast.setting.cycles.iter().enumerate() {
-            for quantity in Quantity::ALL {
-                if quantity == Quantity::Retention && at == 0 {
-                    continue;
-                }
-                let told = |answer: &Vec<CycleAnswer>| {
-                    answer[at].quantity(quantity, condition, &answer[0], one_c)
-                };
-                let of_branch = |branch: &Branch<'_>| -> Vec<f64> {
-                    let draws = branch.draws[position].iter().flatten();
-                    draws.map(told).filter(|v| v.is_finite()).collect()
-                };
-                let draws: Vec<Vec<f64>> = branches.iter().map(of_branch).collect();
-                let fine = branches.iter().map(|branch| {
-                    let fine = branch.fine[position].as_ref();
-                    fine.map_or(f64::NAN, told)
-                });
-                let weights: Vec<f64> = branches.iter().map(|b| b.weight).collect();
-                let scatter = if quantity == Quantity::Power {
-                    0.0
-                } else {
-                    forecast.scatter
-                };
-                entries.push(Entry {
-                    condition: position,
-                    cycle: *cycle,
-                    quantity,
-                    at_optimum: fine.collect(),
-                    control: control.as_ref().map(|all| all[at].clone()),
-                    extrapolation: support.extrapolation(condition, *cycle),
-                    knowledge: known.as_ref().map(|all| all[at].clone()),
-                    ..spread(&draws, &weights, (scatter, forecast.seed))
-                });
-            }
-        }
-    }
-    entries
-}
-
-/// Intervals and standard deviations of draws of several variants, apart and together.
-fn spread(draws: &[Vec<f64>], weights: &[f64], (scatter, seed): (f64, u64)) -> Entry {
-    let pooled = || {
-        let each = draws.iter().zip(weights);
-        each.flat_map(|(values, weight)| {
-            let weight = weight / values.len().max(1) as f64;
-            values.iter().map(move |value| (*value, weight))
-        })
-    };
-    let within: Vec<Weighted> = draws
-        .iter()
-        .map(|values| Weighted::new(values.iter().map(|v| (*v, 1.0))))
-        .collect();
-    let known = || within.iter().zip(weights).filter(|(w, _)| !w.is_empty());
-    let all: f64 = known().map(|(_, weight)| weight).sum();
-    let mean = known().map(|(w, weight)| weight * w.mean()).sum::<f64>() / all;
-    let variance = known()
-        .map(|(w, weight)| weight * w.sd().powi(2))
-        .sum::<f64>()
-        / all;
-    let between = known().map(|(w, weight)| weight * (w.mean() - mean).powi(2));
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut noisy = || {
-        let normal: f64 = StandardNormal.sample(&mut random);
-        (scatter * normal).exp()
-    };
-    let model = Weighted::new(pooled());
-    let with_scatter = Weighted::new(pooled().map(|(value, weight)| (value * noisy(), weight)));
-    Entry {
-        condition: 0,
-        cycle: 0,
-        quantity: Quantity::Capacity,
-        at_optimum: Vec::new(),
-        interval: with_scatter.median_and_interval(INTERVAL_LEVEL),
-        model_interval: model.median_and_interval(INTERVAL_LEVEL),
-        parameter_sd: variance.sqrt(),
-        model_sd: (between.sum::<f64>() / all).sqrt(),
-        scatter_sd: scatter * mean,
-        n: draws.iter().map(Vec::len).sum(),
-        control: None,
-        extrapolation: 1.0,
-        knowledge: None,
-    }
-}
-
-/// The best loading at every current, amount of electrolyte and cycle of the grid.
-fn best_loadings(forecast: &Forecast<'_>, branches: &[Branch<'_>]) -> Vec<BestLoading> {
-    let mut best = Vec::new();
-    let mut seen: Vec<(u64, Option<u64>)> = Vec::new();
-    for condition in &forecast.conditions {
-        let kind = |c: &Condition| (c.c_rate.to_bits(), c.electrolyte_m3_kg.map(f64::to_bits));
-        if seen.contains(&kind(condition)) {
-            continue;
-        }
-        seen.push(kind(condition));
-        let mut alike: Vec<(f64, usize)> = (0..forecast.conditions.len())
-            .filter(|i| kind(&forecast.conditions[*i]) == kind(condition))
-            .map(|i| (forecast.conditions[i].loading_kg_m2, i))
-            .collect();
-        alike.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let loadings: Vec<f64> = alike.iter().map(|(loading, _)| *loading).collect();
-        for (at, cycle) in forecast.setting.cycles.iter().enumerate() {
-            let draws = branches.iter().flat_map(|branch| {
-                let n = branch.draws.first().map_or(0, Vec::len);
-                let weight = branch.weight / n.max(1) as f64;
-                let alike = &alike;
-                (0..n).map(move |draw| {
-                    let areal = alike.iter().map(|(loading, condition)| {
-                        let answer = branch.draws[*condition][draw].as_ref();
-                        answer.map_or(f64::NAN, |a| a[at].capacity * loading * 0.1)
-                    });
-                    (areal.collect::<Vec<f64>>(), weight)
-                })
-            });
-            let draws: Vec<(Vec<f64>, f64)> = draws.collect();
-            best.extend(best_loading(
-                (condition, *cycle),
-                &loadings,
-                &draws,
-                INTERVAL_LEVEL,
-            ));
-        }
-    }
-    best
-}
-
-/// How far the ways are apart: cloud against fine mesh at a few draws, and the fine mesh against one twice as fine.
-fn checks(
-    forecast: &Forecast<'_>,
-    main: &Branch<'_>,
-    monitor: &dyn Monitor,
-) -> Result<Vec<Check>, String> {
-    let mut checks = Vec::new();
-    let setting = &forecast.setting;
-    let mechanism = &main.variant.mechanism;
-    let xs = main
-        .fitted
-        .draws(&main.variant.free, forecast.draws, forecast.seed);
-    let n = forecast.checks.min(xs.len());
-    monitor.begin("checks by the cell model on the fine mesh", n + 1);
-    let pairs: Vec<(usize, usize)> = (0..n)
-        .map(|i| {
-            (
-                i * xs.len() / n.max(1),
-                i % forecast.conditions.len().max(1),
-            )
-        })
-        .collect();
-    let fine_of = |x: &[f64], condition: usize, refine: usize| -> Option<Vec<CycleAnswer>> {
-        let (values, at) =
-            point(forecast, main.variant, x, &forecast.conditions[condition]).ok()?;
-        let mesh = (forecast.fine, refine);
-        let answers = setting.simulated(mechanism, &values, &at, mesh, None);
-        answers.ok().map(|(answers, _)| answers)
-    };
-    let done = AtomicUsize::new(0);
-    let differences: Vec<Vec<f64>> = pairs
-        .par_iter()
-        .map(|(draw, condition)| {
-            if monitor.is_interrupted() {
-                return Vec::new();
-            }
-            let fine = fine_of(&xs[*draw], *condition, 1);
-            advance(monitor, done.fetch_add(1, Memory::Relaxed) + 1, main);
-            let cloud = main.draws[*condition][*draw].as_ref();
-            fine.as_ref()
-                .zip(cloud)
-                .map_or_else(Vec::new, |(f, c)| relative(f, c))
-        })
-        .collect();
-    let by = main
-        .cloud
-        .surrogate()
-        .map_or("coarse mesh", |_| "surrogate");
-    checks.extend(check(
-        format!("{by} of the cloud against the cell model on the fine mesh, at draws"),
-        differences.concat(),
-    ));
-    // The thickest electrode at the largest current asks most of the mesh.
-    let demand = |c: &Condition| c.loading_kg_m2 * c.c_rate;
-    let hardest = (0..forecast.conditions.len()).max_by(|a, b| {
-        demand(&forecast.conditions[*a]).total_cmp(&demand(&forecast.conditions[*b]))
-    });
-    if let Some(hardest) = hardest
-        && let Some(fine) = &main.fine[hardest]
-        && !monitor.is_interrupted()
-        && let Some(finer) = fine_of(&main.fitted.x, hardest, 2)
-    {
-        checks.extend(check(
-            format!(
-                "fine mesh against one twice as fine, at the optimum, {} mg/cm2 at {}C",
-                crate::units::short(100.0 * forecast.conditions[hardest].loading_kg_m2),
-                crate::units::short(forecast.conditions[hardest].c_rate)
-            ),
-            relative(&finer, fine),
-        ));
-    }
-    Ok(checks)
-}
-
-fn relative(exact: &[CycleAnswer], other: &[CycleAnswer]) -> Vec<f64> {
-    let pairs = exact.iter().zip(other);
-    // Against a floor: a dead cell's last milliampere hour is nobody's concern.
-    pairs
-        .map(|(e, o)| (o.capacity - e.capacity).abs() / e.capacity.max(CORRECTED_FROM))
-        .collect()
-}
-
-fn check(what: String, mut differences: Vec<f64>) -> Option<Check> {
-    differences.retain(|d| d.is_finite());
-    differences.sort_by(f64::total_cmp);
-    let worst = *differences.last()?;
-    Some(Check {
-        what,
-        n: differences.len(),
-        median: differences[differences.len() / 2],
-        worst,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(capacity: f64) -> Option<Vec<CycleAnswer>> {
-        Some(vec![CycleAnswer {
+    fn answer(capacity: f64) -> Vec<CycleAnswer> {
+        vec![CycleAnswer {
             capacity,
             energy: 1.2 * capacity,
-        }])
+        }]
     }
 
     #[test]
     fn draws_are_moved_by_what_the_fine_mesh_gives() {
-        let answers = [answer(1000.0), answer(500.0), None];
-        let fine = answer(1100.0).unwrap();
+        let answers = [Some(answer(1000.0)), Some(answer(500.0)), None];
+        let fine = answer(1100.0);
         let moved = corrected(&answers, Some(&fine));
         assert!((moved[0].as_ref().unwrap()[0].capacity - 550.0).abs() < 1e-9);
         assert!(moved[1].is_none());
         // Another cell altogether is no correction.
-        let other = answer(10.0).unwrap();
+        let other = answer(10.0);
         let moved = corrected(&answers, Some(&other));
         assert!((moved[0].as_ref().unwrap()[0].capacity - 500.0).abs() < 1e-9);
     }
 
     #[test]
     fn rows_keep_answers_and_failures() {
-        let answers = vec![answer(3.0), None];
+        let answers = vec![Some(answer(3.0)), None];
         assert_eq!(from_rows(&to_rows(&answers, 1), 2).unwrap(), answers);
         assert!(from_rows(&to_rows(&answers, 1), 3).is_none());
-    }
-
-    #[test]
-    fn spreads_add_up() {
-        let first: Vec<f64> = (0..2001).map(|i| 990.0 + 0.01 * f64::from(i)).collect();
-        let second: Vec<f64> = first.iter().map(|v| v + 100.0).collect();
-        let entry = spread(&[first, second], &[0.5, 0.5], (0.03, 1));
-        let uniform_sd = 20.0 / 12.0_f64.sqrt();
-        assert!((entry.parameter_sd - uniform_sd).abs() < 0.1);
-        assert!((entry.model_sd - 50.0).abs() < 1e-6);
-        assert!((entry.scatter_sd - 0.03 * 1050.0).abs() < 0.1);
-        assert!(entry.interval[1] < entry.model_interval[1]);
-        assert!(entry.interval[2] > entry.model_interval[2]);
     }
 }

@@ -24,6 +24,8 @@ use crate::estimate::foretold;
 
 /// Cycles from which on a capacity counts as a late one.
 const LATE_FROM: f64 = 50.0;
+/// Halvings that find a quantile.
+const BISECTIONS: usize = 60;
 /// Quantile of the normal distribution at the end of an interval of 90 %.
 const NORMAL_90: f64 = 1.644_853_626_951_472_7;
 
@@ -61,10 +63,8 @@ pub struct Scored {
     pub cell: usize,
     /// Its measured value (mAh g⁻¹).
     pub measured: f64,
-    /// What was foretold: mean, and standard deviation of parameters, variants and scatter.
-    pub mean: f64,
-    /// Its standard deviation.
-    pub sd: f64,
+    /// What was foretold: weight, mean, and standard deviation of parameters and scatter, of each variant.
+    pub parts: Vec<(f64, f64, f64)>,
     /// What each baseline expects.
     pub baselines: Vec<f64>,
     /// Relative standard deviation of the baselines: the scatter alone (1).
@@ -72,10 +72,53 @@ pub struct Scored {
 }
 
 impl Scored {
+    /// The mean of what was foretold.
+    pub fn mean(&self) -> f64 {
+        self.parts
+            .iter()
+            .map(|(weight, mean, _)| weight * mean)
+            .sum()
+    }
+
+    /// Its standard deviation: parameters, variants and scatter together.
+    pub fn sd(&self) -> f64 {
+        let centre = self.mean();
+        let parts = self.parts.iter();
+        let variance: f64 = parts
+            .map(|(w, m, sd)| w * (sd * sd + (m - centre).powi(2)))
+            .sum();
+        variance.sqrt()
+    }
+
+    /// The value below which the foretold one lies with this probability.
+    fn quantile(&self, probability: f64) -> f64 {
+        let ends = self
+            .parts
+            .iter()
+            .map(|(_, mean, sd)| (mean - 8.0 * sd, mean + 8.0 * sd));
+        let (mut low, mut high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |a, b| {
+            (a.0.min(b.0), a.1.max(b.1))
+        });
+        let normal = Normal::standard();
+        for _ in 0..BISECTIONS {
+            let middle = 0.5 * (low + high);
+            let parts = self.parts.iter();
+            let below: f64 = parts
+                .map(|(w, m, sd)| w * normal.cdf((middle - m) / sd))
+                .sum();
+            if below < probability {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        0.5 * (low + high)
+    }
+
     /// The interval of [`INTERVAL_LEVEL`].
     pub fn interval(&self) -> (f64, f64) {
-        let half = NORMAL_90 * self.sd;
-        (self.mean - half, self.mean + half)
+        let tail = 0.5 * (1.0 - INTERVAL_LEVEL);
+        (self.quantile(tail), self.quantile(1.0 - tail))
     }
 
     /// Whether the interval holds the measured value.
@@ -108,7 +151,7 @@ pub struct Score {
 impl Score {
     /// Mean continuous ranked probability score (mAh g⁻¹).
     pub fn crps(&self) -> f64 {
-        self.mean(|s| normal_crps(s.mean, s.sd, s.measured))
+        self.mean(|s| mixture_crps(&s.parts, s.measured))
     }
 
     /// Mean interval score (mAh g⁻¹).
@@ -128,8 +171,15 @@ impl Score {
     }
 
     /// Skill against a baseline (1): 1 is perfect, 0 no better, negative worse.
+    ///
+    /// Numbers for which the baseline expects nothing are left out on both sides.
     pub fn skill(&self, baseline: usize) -> f64 {
-        1.0 - self.crps() / self.of_baseline(baseline).0
+        let has = |s: &&Scored| s.baselines[baseline].is_finite();
+        let comparable = Self {
+            numbers: self.numbers.iter().filter(has).cloned().collect(),
+            ..self.clone()
+        };
+        1.0 - comparable.crps() / comparable.of_baseline(baseline).0
     }
 
     /// Share of the numbers inside their intervals (1).
@@ -148,6 +198,24 @@ pub fn normal_crps(mean: f64, sd: f64, measured: f64) -> f64 {
     let normal = Normal::standard();
     let pi = std::f64::consts::PI;
     sd * (z * (2.0 * normal.cdf(z) - 1.0) + 2.0 * normal.pdf(z) - 1.0 / pi.sqrt())
+}
+
+/// The same of a mixture of normal distributions: weight, mean and standard deviation of each.
+pub fn mixture_crps(parts: &[(f64, f64, f64)], measured: f64) -> f64 {
+    let normal = Normal::standard();
+    // E|X| of a normal X.
+    let absolute = |mean: f64, sd: f64| {
+        let z = mean / sd;
+        2.0 * sd * normal.pdf(z) + mean * (2.0 * normal.cdf(z) - 1.0)
+    };
+    let mut sum = 0.0;
+    for (w, m, sd) in parts {
+        sum += w * absolute(measured - m, *sd);
+        for (v, n, other) in parts {
+            sum -= 0.5 * w * v * absolute(m - n, sd.hypot(*other));
+        }
+    }
+    sum
 }
 
 /// Interval score, in the unit of the value; smaller is better: the width, and a penalty for values outside.
@@ -196,6 +264,36 @@ fn parts(study: &Study) -> Vec<(Left, Vec<usize>)> {
     parts
 }
 
+/// What is left out, positions of the observations, and the numbers that are then foretold.
+struct Part {
+    left: Left,
+    rows: Vec<usize>,
+    targets: Vec<(Target, f64)>,
+}
+
+/// All that can be left out, then the predictions of the study, which no fit sees.
+fn asked(study: &Study) -> Vec<Part> {
+    let left_out = parts(study).into_iter().map(|(left, rows)| {
+        let targets = rows.iter().map(|row| {
+            let observation = &study.observations[*row];
+            (observation.target.clone(), observation.measured)
+        });
+        Part {
+            targets: targets.collect(),
+            left,
+            rows,
+        }
+    });
+    let predictions = study.predictions.iter();
+    let unseen = predictions.filter(|p| known(study, &p.target, 1.0).is_some());
+    let unseen = unseen.map(|prediction| Part {
+        left: Left::Unseen(prediction.target.id.clone()),
+        rows: Vec::new(),
+        targets: vec![(prediction.target.clone(), prediction.measured)],
+    });
+    left_out.chain(unseen).collect()
+}
+
 /// Scores of every variant and of their average. `scatter` is the relative standard deviation of a measured capacity.
 pub fn scores(
     study: &Study,
@@ -203,23 +301,7 @@ pub fn scores(
     scatter: f64,
     (monitor, archive): (&dyn Monitor, &dyn Archive),
 ) -> Vec<Score> {
-    let mut parts: Vec<(Left, Vec<usize>, Vec<(Target, f64)>)> = parts(study)
-        .into_iter()
-        .map(|(left, rows)| {
-            let targets = rows.iter().map(|row| {
-                let observation = &study.observations[*row];
-                (observation.target.clone(), observation.measured)
-            });
-            let targets = targets.collect();
-            (left, rows, targets)
-        })
-        .collect();
-    let is_capacity = |target: &Target| known(study, target, 1.0).is_some();
-    for prediction in study.predictions.iter().filter(|p| is_capacity(&p.target)) {
-        let left = Left::Unseen(prediction.target.id.clone());
-        let targets = vec![(prediction.target.clone(), prediction.measured)];
-        parts.push((left, Vec::new(), targets));
-    }
+    let parts = asked(study);
     monitor.begin("fits without some of the data", parts.len() * fitted.len());
     let work: Vec<(usize, usize)> = (0..parts.len())
         .flat_map(|part| (0..fitted.len()).map(move |f| (part, f)))
@@ -228,7 +310,7 @@ pub fn scores(
     let told: Vec<Option<Vec<Foretold>>> = work
         .par_iter()
         .map(|(part, f)| {
-            let (_, rows, targets) = &parts[*part];
+            let Part { rows, targets, .. } = &parts[*part];
             let targets: Vec<Target> = targets.iter().map(|(target, _)| target.clone()).collect();
             let at = (fitted[*f].variant, &fitted[*f].x[..]);
             let told = foretold(study, at, (rows, &targets), (monitor, archive));
@@ -243,39 +325,46 @@ pub fn scores(
             told
         })
         .collect();
+    let each = parts.iter().zip(told.chunks(fitted.len().max(1)));
+    each.flat_map(|(part, told)| of_part(study, (fitted, weights), scatter, (part, told)))
+        .collect()
+}
+
+/// The scores of one part, of every variant and of their average.
+fn of_part(
+    study: &Study,
+    (fitted, weights): (&[Fitted], &[f64]),
+    scatter: f64,
+    (part, told): (&Part, &[Option<Vec<Foretold>>]),
+) -> Vec<Score> {
+    let context = Context {
+        study,
+        rows: &part.rows,
+        targets: &part.targets,
+        scatter,
+    };
+    let left = &part.left;
+    let blind_of = |f: &Fitted| blindness(study.variants[f.variant].blind, left);
     let mut scores = Vec::new();
-    for (position, (left, rows, targets)) in parts.iter().enumerate() {
-        let of_part = &told[position * fitted.len()..(position + 1) * fitted.len()];
-        let context = Context {
-            study,
-            rows,
-            targets,
-            scatter,
-        };
-        for (f, told) in fitted.iter().zip(of_part) {
-            if let Some(told) = told {
-                let numbers = context.scored(told);
-                let blind = blindness(study.variants[f.variant].blind, left);
-                scores.push(Score {
-                    left: left.clone(),
-                    variant: Some(f.variant),
-                    blind,
-                    numbers,
-                });
-            }
-        }
-        let all: Option<Vec<&Vec<Foretold>>> = of_part.iter().map(Option::as_ref).collect();
-        if let Some(all) = all.filter(|all| all.len() > 1) {
-            let blind = fitted
-                .iter()
-                .map(|f| blindness(study.variants[f.variant].blind, left));
+    for (f, told) in fitted.iter().zip(told) {
+        if let Some(told) = told {
             scores.push(Score {
                 left: left.clone(),
-                variant: None,
-                blind: least_blind(blind),
-                numbers: context.scored(&averaged(&all, weights)),
+                variant: Some(f.variant),
+                blind: blind_of(f),
+                numbers: context.scored(&[(1.0, told)]),
             });
         }
+    }
+    let all: Option<Vec<&Vec<Foretold>>> = told.iter().map(Option::as_ref).collect();
+    if let Some(all) = all.filter(|all| all.len() > 1) {
+        let each: Vec<(f64, &Vec<Foretold>)> = weights.iter().copied().zip(all).collect();
+        scores.push(Score {
+            left: left.clone(),
+            variant: None,
+            blind: least_blind(fitted.iter().map(blind_of)),
+            numbers: context.scored(&each),
+        });
     }
     scores
 }
@@ -297,27 +386,6 @@ fn least_blind(all: impl Iterator<Item = Blind>) -> Blind {
     all.min_by_key(rank).unwrap_or(Blind::No)
 }
 
-/// Means over the variants, the spread between them in the standard deviation.
-fn averaged(all: &[&Vec<Foretold>], weights: &[f64]) -> Vec<Foretold> {
-    let n = all.first().map_or(0, |first| first.len());
-    let one = |i: usize| {
-        let each = || {
-            all.iter()
-                .zip(weights)
-                .map(|(told, weight)| (told[i], weight))
-        };
-        let value: f64 = each().map(|(told, weight)| weight * told.value).sum();
-        let variance: f64 = each()
-            .map(|(told, weight)| weight * (told.sd.powi(2) + (told.value - value).powi(2)))
-            .sum();
-        Foretold {
-            value,
-            sd: variance.sqrt(),
-        }
-    };
-    (0..n).map(one).collect()
-}
-
 /// What scores of one part need.
 struct Context<'a> {
     study: &'a Study,
@@ -327,20 +395,22 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn scored(&self, told: &[Foretold]) -> Vec<Scored> {
-        let pairs = self.targets.iter().zip(told);
-        pairs
-            .map(|((target, measured), told)| {
-                let baselines = Baseline::ALL.map(|b| self.baseline(target, b));
-                let by_scatter = self.scatter * told.value;
+    /// The numbers as foretold by variants with weights.
+    fn scored(&self, told: &[(f64, &Vec<Foretold>)]) -> Vec<Scored> {
+        let targets = self.targets.iter().enumerate();
+        targets
+            .map(|(i, (target, measured))| {
+                let parts = told.iter().map(|(weight, told)| {
+                    let Foretold { value, sd } = told[i];
+                    (*weight, value, sd.hypot(self.scatter * value))
+                });
                 Scored {
                     id: target.id.clone(),
                     cell: target.cell,
                     measured: *measured,
-                    mean: told.value,
-                    sd: told.sd.hypot(by_scatter),
+                    parts: parts.collect(),
                     scatter: self.scatter,
-                    baselines: baselines.to_vec(),
+                    baselines: Baseline::ALL.map(|b| self.baseline(target, b)).to_vec(),
                 }
             })
             .collect()
@@ -394,12 +464,41 @@ mod tests {
         }
     }
 
+    fn scored(parts: Vec<(f64, f64, f64)>) -> Scored {
+        Scored {
+            id: "q".to_owned(),
+            cell: 0,
+            measured: 950.0,
+            parts,
+            baselines: vec![900.0, f64::NAN],
+            scatter: 0.03,
+        }
+    }
+
     #[test]
-    fn averages_carry_the_spread_of_the_variants() {
-        let told = |value: f64, sd: f64| vec![Foretold { value, sd }];
-        let (a, b) = (told(900.0, 10.0), told(1000.0, 10.0));
-        let both = averaged(&[&a, &b], &[0.5, 0.5]);
-        assert!((both[0].value - 950.0).abs() < 1e-9);
-        assert!((both[0].sd - (100.0_f64 + 2500.0).sqrt()).abs() < 1e-9);
+    fn mixtures_carry_the_spread_of_the_variants() {
+        let both = scored(vec![(0.5, 900.0, 10.0), (0.5, 1000.0, 10.0)]);
+        assert!((both.mean() - 950.0).abs() < 1e-9);
+        assert!((both.sd() - (100.0_f64 + 2500.0).sqrt()).abs() < 1e-9);
+        // Nine tenths of either variant lie inside, and nothing between them is excluded.
+        let (lower, upper) = both.interval();
+        assert!((lower - (900.0 - 12.816)).abs() < 0.01 && (upper - 1012.816).abs() < 0.01);
+        let one = scored(vec![(1.0, 900.0, 10.0)]);
+        let (lower, _) = one.interval();
+        assert!((lower - (900.0 - 16.4485)).abs() < 0.01);
+        assert!((mixture_crps(&one.parts, 930.0) - normal_crps(900.0, 10.0, 930.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn numbers_without_a_baseline_do_not_spoil_the_skill() {
+        let mut other = scored(vec![(1.0, 940.0, 30.0)]);
+        other.baselines = vec![f64::NAN, f64::NAN];
+        let score = Score {
+            left: Left::LateCycles,
+            variant: None,
+            blind: Blind::Yes,
+            numbers: vec![scored(vec![(1.0, 950.0, 30.0)]), other],
+        };
+        assert!(score.skill(0) > 0.5 && score.skill(1).is_nan());
     }
 }

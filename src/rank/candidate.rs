@@ -5,9 +5,9 @@
 pub enum Descriptor {
     /// Barrier of the step in which the solvated cation sheds its shell (eV).
     DesolvationBarrier,
-    /// Barrier of the decomposition of MgS (eV).
+    /// Barrier of the decomposition of the last product, `MgS` (eV).
     ConversionBarrier,
-    /// Adsorption energy of MgS, positive where it binds (eV).
+    /// Adsorption energy of the last product, `MgS`, positive where it binds (eV).
     ProductAdsorption,
     /// Adsorption energy of polysulfides, positive where they bind (eV).
     IntermediateAdsorption,
@@ -48,10 +48,12 @@ impl Descriptor {
     pub fn population_sd(self) -> f64 {
         match self {
             Self::DesolvationBarrier => 0.2,
-            Self::ConversionBarrier => 1.0,
-            Self::ProductAdsorption | Self::IntermediateAdsorption => 1.0,
             Self::ChargeTransfer => 0.1,
-            Self::MetalLoading | Self::SurfaceArea => 1.0,
+            Self::ConversionBarrier
+            | Self::ProductAdsorption
+            | Self::IntermediateAdsorption
+            | Self::MetalLoading
+            | Self::SurfaceArea => 1.0,
         }
     }
 }

@@ -2,6 +2,8 @@
 //! that to which is best, how sure that is, why, and what to measure next.
 
 mod candidate;
+mod contest;
+mod race;
 mod ranking;
 mod relation;
 mod standing;
@@ -12,15 +14,15 @@ pub use candidate::Candidate;
 pub use candidate::Descriptor;
 pub use candidate::Evidence;
 pub use candidate::Known;
-pub use ranking::ActivityMap;
-pub use ranking::Contest;
-pub use ranking::Entrant;
-pub use ranking::Place;
-pub use ranking::RANKABLE_BELOW;
-pub use ranking::Ranking;
-pub use ranking::Source;
-pub use ranking::TOLD;
-pub use ranking::catalyst_parameters;
+pub use contest::ActivityMap;
+pub use contest::Contest;
+pub use contest::Entrant;
+pub use contest::Place;
+pub use contest::RANKABLE_BELOW;
+pub use contest::Ranking;
+pub use contest::Source;
+pub use contest::TOLD;
+pub use contest::catalyst_parameters;
 pub use ranking::ranking;
 pub use relation::Beliefs;
 pub use relation::Constant;

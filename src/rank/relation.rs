@@ -165,7 +165,7 @@ fn part(mechanism: &Mechanism, parameter: ParameterId) -> Part {
     let adsorbs = |phase: &Phase| matches!(phase, Phase::Electrolyte { adsorption, .. } if *adsorption == Some(parameter));
     if is_desolvation {
         Part::Desolvation
-    } else if conversions().last() == Some(parameter) {
+    } else if conversions().next_back() == Some(parameter) {
         Part::LastConversion
     } else if conversions().any(|k| k == parameter) {
         Part::Conversion
@@ -223,8 +223,9 @@ fn slope(descriptor: Descriptor, candidates: &[Candidate], per_ev: f64) -> Slope
                 population_mean: centre - origin(descriptor, candidates),
             }
         }
-        Descriptor::ProductAdsorption => Slope::Linear { mean: 0.0, sd: 0.5 },
-        Descriptor::IntermediateAdsorption => Slope::Linear { mean: 0.0, sd: 0.5 },
+        Descriptor::ProductAdsorption | Descriptor::IntermediateAdsorption => {
+            Slope::Linear { mean: 0.0, sd: 0.5 }
+        }
         Descriptor::ChargeTransfer => Slope::Linear { mean: 0.0, sd: 5.0 },
         Descriptor::MetalLoading | Descriptor::SurfaceArea => Slope::Linear { mean: 0.5, sd: 0.5 },
     }

@@ -93,7 +93,9 @@ fn groups(targets: &[Vec<f64>], standings: &mut [Standing]) {
         let alike = |i: &usize| beats(&targets[*i], &targets[leader]) > ALIKE_FROM;
         let (members, others): (Vec<usize>, Vec<usize>) =
             rest.iter().partition(|i| **i == leader || alike(i));
-        members.iter().for_each(|i| standings[*i].group = group);
+        for member in members {
+            standings[member].group = group;
+        }
         rest = others;
         group += 1;
     }

@@ -2,9 +2,9 @@
 
 use super::candidate::Candidate;
 use super::candidate::Evidence;
-use super::ranking::Contest;
-use super::ranking::Numbers;
-use super::ranking::Place;
+use super::contest::Contest;
+use super::contest::Place;
+use super::race::Numbers;
 use super::relation::Constant;
 use super::value::Action;
 use super::value::Worth;
@@ -16,22 +16,26 @@ use crate::predict::Weighted;
 /// Worths that are told.
 const TOLD: usize = 10;
 /// Standard deviation of a computed barrier (eV).
-pub(super) const COMPUTED_SD_EV: f64 = 0.2;
+const COMPUTED_SD_EV: f64 = 0.2;
 /// Share of what is not known of a catalyst that a second cell takes away (1).
 const SECOND_CELL: f64 = 0.5;
 
+/// What the worth of an action depends on.
+pub(super) struct Stakes<'s> {
+    pub(super) contest: &'s Contest<'s>,
+    pub(super) constants: &'s [Constant],
+    pub(super) common: &'s [Vec<Common>],
+    pub(super) numbers: &'s Numbers,
+}
+
 /// The most valuable things to do next.
 pub(super) fn worths(
-    contest: &Contest<'_>,
-    (constants, common): (&[Constant], &[Vec<Common>]),
+    stakes: &Stakes<'_>,
     candidates: &[Candidate],
-    (numbers, places): (&Numbers, &[Place]),
+    places: &[Place],
 ) -> Vec<Worth> {
-    let means: Vec<f64> = numbers
-        .targets
-        .iter()
-        .map(|targets| Weighted::new(targets.iter().map(|t| (*t, 1.0))).mean())
-        .collect();
+    let means = stakes.numbers.targets.iter();
+    let means: Vec<f64> = means.map(|targets| spread(targets).mean()).collect();
     // Whom one would choose: the best mean of those that can be ranked, then the next.
     let mut ranked: Vec<usize> = places
         .iter()
@@ -42,37 +46,67 @@ pub(super) fn worths(
     let mut worths = Vec::new();
     for (i, candidate) in candidates.iter().enumerate() {
         let rival = ranked.iter().find(|r| **r != i);
-        let (Some(rival), true) = (rival, means[i].is_finite()) else {
-            continue;
-        };
-        let differences: Vec<f64> = numbers.targets[i]
-            .iter()
-            .zip(&numbers.targets[*rival])
-            .map(|(a, b)| a - b)
-            .collect();
-        let spread = Weighted::new(differences.iter().map(|d| (*d, 1.0)));
-        let (mean, sd) = (spread.mean(), spread.sd());
-        let own = Weighted::new(numbers.targets[i].iter().map(|t| (*t, 1.0))).sd();
-        let noise = contest.scatter * means[i];
-        let mut add = |action: Action, explained: f64| {
+        if let Some(rival) = rival
+            && means[i].is_finite()
+        {
+            worths.extend(stakes.of_candidate((i, candidate), *rival, means[i]));
+        }
+    }
+    worths.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    worths.truncate(TOLD);
+    worths
+}
+
+fn spread(draws: &[f64]) -> Weighted {
+    Weighted::new(draws.iter().map(|t| (*t, 1.0)))
+}
+
+impl Stakes<'_> {
+    /// The worth of everything that may be done about one candidate.
+    fn of_candidate(
+        &self,
+        (i, candidate): (usize, &Candidate),
+        rival: usize,
+        mean_target: f64,
+    ) -> Vec<Worth> {
+        let targets = &self.numbers.targets;
+        let pairs = targets[i].iter().zip(&targets[rival]);
+        let differences: Vec<f64> = pairs.map(|(a, b)| a - b).collect();
+        let of_differences = spread(&differences);
+        let (mean, sd) = (of_differences.mean(), of_differences.sd());
+        let own = spread(&targets[i]).sd();
+        let noise = self.contest.scatter * mean_target;
+        // What a cell tells of its catalyst, and how much of the difference is the catalyst's.
+        let by_cell = own * own / (own * own + noise * noise) * (own / sd).powi(2).min(1.0);
+        let mut actions = Vec::new();
+        if candidate.evidence() == Evidence::Fitted {
+            actions.push((Action::AnotherCell, SECOND_CELL * by_cell));
+        } else {
+            actions.push((Action::Cell, by_cell));
+            actions.extend(self.computations((i, candidate), &differences));
+        }
+        let worths = actions.into_iter().map(|(action, explained)| {
             let (gain, changes_choice) = expected_gain(mean, sd, explained);
-            worths.push(Worth {
+            Worth {
                 candidate: i,
                 action,
                 gain,
                 changes_choice,
-            });
-        };
-        let by_cell = own * own / (own * own + noise * noise);
-        let of_difference = (own / sd).powi(2).min(1.0);
-        if candidate.evidence() == Evidence::Fitted {
-            add(Action::AnotherCell, SECOND_CELL * by_cell * of_difference);
-            continue;
-        }
-        add(Action::Cell, by_cell * of_difference);
-        for (position, constant) in constants.iter().enumerate() {
-            let slopes = constant.relation.slopes.iter().enumerate();
-            for (at, slope) in slopes {
+            }
+        });
+        worths.collect()
+    }
+
+    /// Barriers that might be computed, and the share of the variance of the differences that each would take away.
+    fn computations(
+        &self,
+        (i, candidate): (usize, &Candidate),
+        differences: &[f64],
+    ) -> Vec<(Action, f64)> {
+        let mut actions = Vec::new();
+        for (position, constant) in self.constants.iter().enumerate() {
+            let ln_factors = &self.numbers.ln_factors[i][position];
+            for (at, slope) in constant.relation.slopes.iter().enumerate() {
                 let descriptor = constant.descriptors[at];
                 let Slope::Barrier { population_sd, .. } = slope else {
                     continue;
@@ -80,23 +114,18 @@ pub(super) fn worths(
                 if candidate.of(descriptor).is_some() {
                     continue;
                 }
-                let ln_factors = &numbers.ln_factors[i][position];
-                let of_factor = variance(ln_factors);
-                let squares = common[position].iter().map(|c| c.slopes[at].powi(2));
-                let slope_squared = squares.sum::<f64>() / common[position].len() as f64;
-                let known = population_sd.powi(2) - COMPUTED_SD_EV.powi(2);
-                let share = slope_squared * known.max(0.0) / of_factor;
-                let correlation = correlation(&differences, ln_factors);
-                add(
-                    Action::Compute(descriptor),
-                    share.min(1.0) * correlation * correlation,
-                );
+                let common = &self.common[position];
+                let squares = common.iter().map(|c| c.slopes[at].powi(2));
+                let slope_squared = squares.sum::<f64>() / common.len() as f64;
+                let known = (population_sd.powi(2) - COMPUTED_SD_EV.powi(2)).max(0.0);
+                let share = slope_squared * known / variance(ln_factors);
+                let correlation = correlation(differences, ln_factors);
+                let explained = share.min(1.0) * correlation * correlation;
+                actions.push((Action::Compute(descriptor), explained));
             }
         }
+        actions
     }
-    worths.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-    worths.truncate(TOLD);
-    worths
 }
 
 fn variance(values: &[f64]) -> f64 {

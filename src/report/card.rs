@@ -385,6 +385,7 @@ impl RawCard {
     }
 
     /// The same card with other assessments.
+    #[must_use]
     pub fn judged(self, surrogate: &Surrogate, assessments: &[Assessment]) -> Self {
         let assessments = assessments.iter().map(|a| raw_assessment(surrogate, a));
         Self {

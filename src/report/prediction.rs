@@ -18,6 +18,7 @@ use crate::predict::Control;
 use crate::predict::Entry;
 use crate::predict::Forecast;
 use crate::predict::INTERVAL_LEVEL;
+use crate::predict::Knowledge;
 use crate::predict::Limiting;
 use crate::predict::Outlook;
 use crate::predict::Score;
@@ -214,7 +215,7 @@ impl Predicted<'_> {
             let name = &self.forecast.study.variants[fitted.variant].name;
             warnings.push(format!("the fit of variant '{name}' did not converge"));
         }
-        let is_prior = |e: &&Entry| e.knowledge.as_ref().is_some_and(|k| k.is_mostly_prior());
+        let is_prior = |e: &&Entry| e.knowledge.as_ref().is_some_and(Knowledge::is_mostly_prior);
         let capacities = || {
             let entries = outlook.entries.iter();
             entries.filter(|e| e.quantity == crate::predict::Quantity::Capacity)
@@ -282,7 +283,7 @@ impl Predicted<'_> {
             }),
             extrapolation: finite(entry.extrapolation),
             prior_share: entry.knowledge.as_ref().map(|k| k.prior_share),
-            mostly_prior: entry.knowledge.as_ref().map(|k| k.is_mostly_prior()),
+            mostly_prior: entry.knowledge.as_ref().map(Knowledge::is_mostly_prior),
             largest_source_of_uncertainty: entry
                 .knowledge
                 .as_ref()
@@ -318,8 +319,8 @@ impl Predicted<'_> {
                     id: number.id.clone(),
                     cell: study.cells[number.cell].clone(),
                     measured: number.measured,
-                    predicted: number.mean,
-                    sd: number.sd,
+                    predicted: number.mean(),
+                    sd: number.sd(),
                     lower,
                     upper,
                     baseline: finite(number.baselines[position]),
@@ -342,26 +343,39 @@ impl Predicted<'_> {
         rows.collect()
     }
 
-    fn raw(&self) -> RawPrediction {
-        let (forecast, outlook) = (self.forecast, self.outlook);
-        let weights = outlook.weights.iter().enumerate();
-        let support = &outlook.support;
+    fn support(&self) -> RawSupport {
+        let support = &self.outlook.support;
         let range = |(low, high): (f64, f64), factor: f64| {
             (low <= high).then(|| (neat(low * factor), neat(high * factor)))
         };
-        let curves = outlook.curves.iter().map(|curve| {
-            let condition = &forecast.conditions[curve.condition];
+        RawSupport {
+            capacities: support.n,
+            loading_mg_cm2: range(support.loading_kg_m2, 100.0),
+            c_rate: range(support.c_rate, 1.0),
+            cycle: range(support.cycle, 1.0),
+        }
+    }
+
+    fn curves(&self) -> Vec<RawCurve> {
+        let curves = self.outlook.curves.iter().map(|curve| {
+            let condition = &self.forecast.conditions[curve.condition];
             let (charge_mah_g, voltage_v) = curve.points.iter().copied().unzip();
             RawCurve {
                 loading_mg_cm2: loading_mg_cm2(condition),
                 c_rate: condition.c_rate,
                 electrolyte_ul_mg: electrolyte_ul_mg(condition.electrolyte_m3_kg),
                 cycle: curve.cycle,
-                variant: forecast.study.variants[curve.variant].name.clone(),
+                variant: self.forecast.study.variants[curve.variant].name.clone(),
                 charge_mah_g,
                 voltage_v,
             }
         });
+        curves.collect()
+    }
+
+    fn raw(&self) -> RawPrediction {
+        let (forecast, outlook) = (self.forecast, self.outlook);
+        let weights = outlook.weights.iter().enumerate();
         RawPrediction {
             version: env!("CARGO_PKG_VERSION"),
             name: self.name.to_owned(),
@@ -384,12 +398,7 @@ impl Predicted<'_> {
             simulations: outlook.cloud.by_model,
             failed_solves: outlook.cloud.failed + outlook.failed_at_optimum,
             interrupted: outlook.is_interrupted,
-            support: RawSupport {
-                capacities: support.n,
-                loading_mg_cm2: range(support.loading_kg_m2, 100.0),
-                c_rate: range(support.c_rate, 1.0),
-                cycle: range(support.cycle, 1.0),
-            },
+            support: self.support(),
             checks: outlook
                 .checks
                 .iter()
@@ -404,7 +413,7 @@ impl Predicted<'_> {
             grid: outlook.entries.iter().map(|e| self.entry(e)).collect(),
             best_loadings: outlook.best_loadings.iter().map(Self::best).collect(),
             scores: self.scores.iter().flat_map(|s| self.scores(s)).collect(),
-            voltage_curves: curves.collect(),
+            voltage_curves: self.curves(),
         }
     }
 

@@ -6,6 +6,8 @@ use super::prediction::Predicted;
 use super::prediction::electrolyte_ul_mg;
 use super::prediction::loading_mg_cm2;
 use crate::predict::Baseline;
+use crate::predict::Entry;
+use crate::predict::Knowledge;
 use crate::predict::Quantity;
 use crate::predict::Score;
 use crate::units::short;
@@ -42,6 +44,15 @@ fn write(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
         predicted.scatter_source,
         forecast.draws
     )?;
+    write_table(text, predicted)?;
+    write_best(text, predicted)?;
+    write_scores(text, predicted)?;
+    write_checks(text, predicted)
+}
+
+/// Capacities with their uncertainty, what is known, and what limits.
+fn write_table(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
+    let (forecast, outlook) = (predicted.forecast, predicted.outlook);
     writeln!(text)?;
     let with_electrolyte = forecast
         .conditions
@@ -70,42 +81,56 @@ fn write(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
     };
     let pairs = of(Quantity::Capacity).zip(of(Quantity::ArealCapacity));
     for (entry, areal) in pairs.take(ROWS_MAX) {
-        let condition = &forecast.conditions[entry.condition];
-        let [median, lower, upper] = entry.interval;
-        let known = entry.knowledge.as_ref();
-        let mark = if known.is_some_and(|k| k.is_mostly_prior()) {
-            "!"
-        } else {
-            " "
-        };
-        writeln!(
-            text,
-            "{:>7} {:>5} {}{:>5}  {:>6.0} [{:>5.0}, {:>5.0}]  {:>11}  {:>14.0}  {:>8.0}  {:>7.0}  {:>8}{mark}  {:>6}  {}",
-            short(loading_mg_cm2(condition)),
-            short(condition.c_rate),
-            electrolyte(condition.electrolyte_m3_kg),
-            entry.cycle,
-            median,
-            lower,
-            upper,
-            short(areal.interval[0]),
-            entry.parameter_sd,
-            entry.model_sd,
-            entry.scatter_sd,
-            known.map_or_else(String::new, |k| format!("{:.0} %", 100.0 * k.prior_share)),
-            short(entry.extrapolation),
-            entry
-                .control
-                .as_ref()
-                .map_or("unknown", |c| c.limiting().as_str()),
-        )?;
+        write_row(text, predicted, (entry, areal), &electrolyte)?;
     }
     let n = of(Quantity::Capacity).count();
     if n > ROWS_MAX {
         writeln!(text, "... and {} more in prediction.csv", n - ROWS_MAX)?;
     }
-    write_best(text, predicted)?;
-    write_scores(text, predicted)?;
+    Ok(())
+}
+
+/// One capacity of the table.
+fn write_row(
+    text: &mut String,
+    predicted: Predicted<'_>,
+    (entry, areal): (&Entry, &Entry),
+    electrolyte: &dyn Fn(Option<f64>) -> String,
+) -> std::fmt::Result {
+    let forecast = predicted.forecast;
+    let condition = &forecast.conditions[entry.condition];
+    let [median, lower, upper] = entry.interval;
+    let known = entry.knowledge.as_ref();
+    let mark = if known.is_some_and(Knowledge::is_mostly_prior) {
+        "!"
+    } else {
+        " "
+    };
+    writeln!(
+        text,
+        "{:>7} {:>5} {}{:>5}  {:>6.0} [{:>5.0}, {:>5.0}]  {:>11}  {:>14.0}  {:>8.0}  {:>7.0}  {:>8}{mark}  {:>6}  {}",
+        short(loading_mg_cm2(condition)),
+        short(condition.c_rate),
+        electrolyte(condition.electrolyte_m3_kg),
+        entry.cycle,
+        median,
+        lower,
+        upper,
+        short(areal.interval[0]),
+        entry.parameter_sd,
+        entry.model_sd,
+        entry.scatter_sd,
+        known.map_or_else(String::new, |k| format!("{:.0} %", 100.0 * k.prior_share)),
+        short(entry.extrapolation),
+        entry
+            .control
+            .as_ref()
+            .map_or("unknown", |c| c.limiting().as_str()),
+    )
+}
+
+fn write_checks(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result {
+    let outlook = predicted.outlook;
     writeln!(text)?;
     for check in &outlook.checks {
         writeln!(
@@ -181,7 +206,10 @@ fn write_scores(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result
             predicted.forecast.study.variants[v].name.as_str()
         });
         let skills: Vec<String> = (0..Baseline::ALL.len())
-            .map(|b| format!("{:.2}", score.skill(b)))
+            .map(|b| match score.skill(b) {
+                skill if skill.is_finite() => format!("{skill:.2}"),
+                _ => "none".to_owned(),
+            })
             .collect();
         writeln!(
             text,
@@ -200,7 +228,7 @@ fn write_scores(text: &mut String, predicted: Predicted<'_>) -> std::fmt::Result
 fn numbers(score: &Score) -> String {
     let each = score.numbers.iter();
     let each: Vec<String> = each
-        .map(|n| format!("{:.0}±{:.0}, {:.0}", n.mean, n.sd, n.measured))
+        .map(|n| format!("{:.0}±{:.0}, {:.0}", n.mean(), n.sd(), n.measured))
         .collect();
     each.join("; ")
 }

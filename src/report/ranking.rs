@@ -15,6 +15,7 @@ use super::tables::texts;
 use super::write_files;
 use crate::predict::Control;
 use crate::predict::Limiting;
+use crate::rank::ActivityMap;
 use crate::rank::Contest;
 use crate::rank::Place;
 use crate::rank::RANKABLE_BELOW;
@@ -158,6 +159,35 @@ struct RawMap {
     target: Vec<Vec<Option<f64>>>,
 }
 
+impl RawTarget {
+    fn new(contest: &Contest<'_>) -> Self {
+        Self {
+            quantity: contest.quantity.as_str(),
+            unit: contest.quantity.unit(),
+            loading_mg_cm2: loading_mg_cm2(&contest.condition),
+            c_rate: contest.condition.c_rate,
+            cycle: contest.setting.cycles.last().copied().unwrap_or(1),
+            electrolyte_ul_mg: electrolyte_ul_mg(contest.condition.electrolyte_m3_kg),
+        }
+    }
+}
+
+impl RawMap {
+    fn new(map: &ActivityMap) -> Self {
+        Self {
+            x: format!("factor on {}", map.names[0]),
+            y: format!("factor on {}", map.names[1]),
+            x_factor: map.desolvation.clone(),
+            y_factor: map.conversion.clone(),
+            target: map
+                .target
+                .iter()
+                .map(|row| row.iter().map(|t| finite(*t)).collect())
+                .collect(),
+        }
+    }
+}
+
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
@@ -194,30 +224,7 @@ impl Ranked<'_> {
     pub(super) fn warnings(&self) -> Vec<String> {
         let ranking = self.ranking;
         let mut warnings = Vec::new();
-        for (constant, slopes) in self.slopes() {
-            let by_difference: Vec<&str> = slopes
-                .iter()
-                .filter(|s| s.kind == "transfer slope" && s.calibrated_by == 2)
-                .map(|s| s.descriptor)
-                .collect();
-            let by_prior: Vec<&str> = slopes
-                .iter()
-                .filter(|s| s.kind == "transfer slope" && s.calibrated_by < 2)
-                .map(|s| s.descriptor)
-                .collect();
-            if !by_difference.is_empty() {
-                warnings.push(format!(
-                    "the slope of {constant} over the {} rests on one difference between two catalysts and has no residual",
-                    by_difference.join(", ")
-                ));
-            }
-            if !by_prior.is_empty() {
-                warnings.push(format!(
-                    "the slope of {constant} over the {} is the prior: no two fitted catalysts have it",
-                    by_prior.join(", ")
-                ));
-            }
-        }
+        warnings.extend(self.slope_warnings());
         let fitted = self
             .contest
             .entrants
@@ -257,6 +264,36 @@ impl Ranked<'_> {
         }
         if ranking.is_interrupted {
             warnings.push("interrupted: not everything was computed".to_owned());
+        }
+        warnings
+    }
+
+    /// Which slopes rest on a difference, and which on beliefs alone.
+    fn slope_warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (constant, slopes) in self.slopes() {
+            let by_difference: Vec<&str> = slopes
+                .iter()
+                .filter(|s| s.kind == "transfer slope" && s.calibrated_by == 2)
+                .map(|s| s.descriptor)
+                .collect();
+            let by_prior: Vec<&str> = slopes
+                .iter()
+                .filter(|s| s.kind == "transfer slope" && s.calibrated_by < 2)
+                .map(|s| s.descriptor)
+                .collect();
+            if !by_difference.is_empty() {
+                warnings.push(format!(
+                    "the slope of {constant} over the {} rests on one difference between two catalysts and has no residual",
+                    by_difference.join(", ")
+                ));
+            }
+            if !by_prior.is_empty() {
+                warnings.push(format!(
+                    "the slope of {constant} over the {} is the prior: no two fitted catalysts have it",
+                    by_prior.join(", ")
+                ));
+            }
         }
         warnings
     }
@@ -354,13 +391,29 @@ impl Ranked<'_> {
         worths.collect()
     }
 
+    fn relations(&self) -> Vec<RawRelation> {
+        let entrants = self.contest.entrants.iter();
+        let n_fitted = entrants.filter(|e| !e.sources.is_empty()).count();
+        let relations = self.slopes().into_iter().zip(&self.ranking.common);
+        relations
+            .map(|((constant, slopes), common)| RawRelation {
+                constant,
+                slopes,
+                scatter_between_catalysts_ln: RawInterval::new(interval(
+                    common.iter().map(|c| c.between),
+                )),
+                scatter_between_cells_ln: RawInterval::new(interval(
+                    common.iter().map(|c| c.within),
+                )),
+                fitted_catalysts: n_fitted,
+            })
+            .collect()
+    }
+
     fn raw(&self) -> RawRanking {
         let (contest, ranking) = (self.contest, self.ranking);
         let weights = contest.fitted.iter().zip(&ranking.weights);
         let ranked = ranking.places.iter().filter(|p| p.standing.is_some());
-        let fitted = contest.entrants.iter().filter(|e| !e.sources.is_empty());
-        let n_fitted = fitted.count();
-        let relations = self.slopes().into_iter().zip(&ranking.common);
         let worths = self.worths();
         RawRanking {
             version: env!("CARGO_PKG_VERSION"),
@@ -373,33 +426,14 @@ impl Ranked<'_> {
             model_weights: weights
                 .map(|(f, w)| (contest.study.variants[f.variant].name.clone(), *w))
                 .collect(),
-            target: RawTarget {
-                quantity: contest.quantity.as_str(),
-                unit: contest.quantity.unit(),
-                loading_mg_cm2: loading_mg_cm2(&contest.condition),
-                c_rate: contest.condition.c_rate,
-                cycle: contest.setting.cycles.last().copied().unwrap_or(1),
-                electrolyte_ul_mg: electrolyte_ul_mg(contest.condition.electrolyte_m3_kg),
-            },
+            target: RawTarget::new(contest),
             surrogate: ranking.surrogate.clone(),
             answers_by_surrogate: ranking.cloud.by_surrogate,
             answers_refused_by_surrogate: ranking.cloud.refused,
             simulations: ranking.cloud.by_model,
             failed_solves: ranking.cloud.failed,
             interrupted: ranking.is_interrupted,
-            relations: relations
-                .map(|((constant, slopes), common)| RawRelation {
-                    constant,
-                    slopes,
-                    scatter_between_catalysts_ln: RawInterval::new(interval(
-                        common.iter().map(|c| c.between),
-                    )),
-                    scatter_between_cells_ln: RawInterval::new(interval(
-                        common.iter().map(|c| c.within),
-                    )),
-                    fitted_catalysts: n_fitted,
-                })
-                .collect(),
+            relations: self.relations(),
             unknown_catalyst: RawInterval::new(ranking.unknown),
             candidates: ranking
                 .places
@@ -413,17 +447,7 @@ impl Ranked<'_> {
             },
             next_best_measurement: worths.first().cloned(),
             next_measurements: worths,
-            activity_map: ranking.map.as_ref().map(|map| RawMap {
-                x: format!("factor on {}", map.names[0]),
-                y: format!("factor on {}", map.names[1]),
-                x_factor: map.desolvation.clone(),
-                y_factor: map.conversion.clone(),
-                target: map
-                    .target
-                    .iter()
-                    .map(|row| row.iter().map(|t| finite(*t)).collect())
-                    .collect(),
-            }),
+            activity_map: ranking.map.as_ref().map(RawMap::new),
             warnings: self.warnings(),
         }
     }

@@ -1,6 +1,7 @@
 //! Figures of rankings: intervals of the candidates, and the target over desolvation and conversion.
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::figures::Drawn;
@@ -10,6 +11,7 @@ use super::ranking::Ranked;
 use crate::predict::Quantity;
 use crate::rank::ActivityMap;
 use crate::rank::Evidence;
+use crate::rank::Place;
 use crate::units::short;
 
 /// Candidates in a figure.
@@ -23,6 +25,9 @@ const REST_PX: u32 = 120;
 const ELLIPSE_POINTS: usize = 60;
 /// Standard deviations to the edge of an ellipse of 90 % in two dimensions.
 const ELLIPSE_SD: f64 = 2.146;
+
+/// The plane of a figure.
+type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// All figures: file name and SVG text.
 pub(super) fn figures(ranked: Ranked<'_>) -> Vec<(String, String)> {
@@ -90,27 +95,32 @@ fn intervals(area: &DrawingArea<SVGBackend<'_>, Shift>, ranked: Ranked<'_>) -> D
         .label_style(("sans-serif", 13))
         .draw()?;
     for (i, place) in places.iter().enumerate() {
-        let y = n - 1.0 - i as f64;
-        let ink = colour(match place.evidence {
-            Evidence::Fitted => 0,
-            Evidence::Descriptors => 1,
-            Evidence::Transferred => 2,
-            Evidence::PriorOnly => 3,
-        });
-        let [median, lower, upper] = place.interval;
-        if !median.is_finite() {
-            continue;
-        }
-        let style = ink.stroke_width(2);
-        chart.draw_series([PathElement::new([(lower, y), (upper, y)], style)])?;
-        let centre = if place.standing.is_some() {
-            ink.filled()
-        } else {
-            WHITE.filled()
-        };
-        chart.draw_series([Circle::new((median, y), 5, centre)])?;
-        chart.draw_series([Circle::new((median, y), 5, style)])?;
+        one_interval(&mut chart, place, n - 1.0 - i as f64)?;
     }
+    Ok(())
+}
+
+/// Median and interval of one candidate at a height.
+fn one_interval(chart: &mut Plane<'_, '_>, place: &Place, y: f64) -> Drawn {
+    let ink = colour(match place.evidence {
+        Evidence::Fitted => 0,
+        Evidence::Descriptors => 1,
+        Evidence::Transferred => 2,
+        Evidence::PriorOnly => 3,
+    });
+    let [median, lower, upper] = place.interval;
+    if !median.is_finite() {
+        return Ok(());
+    }
+    let style = ink.stroke_width(2);
+    chart.draw_series([PathElement::new([(lower, y), (upper, y)], style)])?;
+    let centre = if place.standing.is_some() {
+        ink.filled()
+    } else {
+        WHITE.filled()
+    };
+    chart.draw_series([Circle::new((median, y), 5, centre)])?;
+    chart.draw_series([Circle::new((median, y), 5, style)])?;
     Ok(())
 }
 
@@ -169,41 +179,55 @@ fn activity(
         .copied()
         .filter(|t| t.is_finite());
     let highest = all.fold(1e-12, f64::max);
-    for (row, v) in map.target.iter().zip(&y) {
-        for (target, u) in row.iter().zip(&x) {
-            if target.is_finite() {
-                let corners = [(u - dx, v - dy), (u + dx, v + dy)];
-                let share = (target - lowest) / (highest - lowest).max(1e-12);
-                let fill = shade(share.clamp(0.0, 1.0)).filled();
-                chart.draw_series([Rectangle::new(corners, fill)])?;
-            }
+    shades(&mut chart, map, (&x, &y), (lowest, highest))?;
+    let step = (0.012 * (x[x.len() - 1] - x[0]), 0.6 * dy);
+    for (i, place) in ranked.ranking.places.iter().take(ELLIPSES).enumerate() {
+        let step = (step.0, if i % 2 == 0 { step.1 } else { -step.1 });
+        one_ellipse(&mut chart, (place, ranked.name(place)), step)?;
+    }
+    Ok(())
+}
+
+/// The target of every pair of factors, from white to dark.
+fn shades(
+    chart: &mut Plane<'_, '_>,
+    map: &ActivityMap,
+    (x, y): (&[f64], &[f64]),
+    (lowest, highest): (f64, f64),
+) -> Drawn {
+    let (dx, dy) = (0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0]));
+    for (row, v) in map.target.iter().zip(y) {
+        for (target, u) in row.iter().zip(x).filter(|(t, _)| t.is_finite()) {
+            let corners = [(u - dx, v - dy), (u + dx, v + dy)];
+            let share = (target - lowest) / (highest - lowest).max(1e-12);
+            let fill = shade(share.clamp(0.0, 1.0)).filled();
+            chart.draw_series([Rectangle::new(corners, fill)])?;
         }
     }
+    Ok(())
+}
+
+/// A candidate with its error ellipse; its name is `step` away from its place.
+fn one_ellipse(
+    chart: &mut Plane<'_, '_>,
+    (place, name): (&Place, &str),
+    step: (f64, f64),
+) -> Drawn {
     let ten = std::f64::consts::LN_10;
-    for (i, place) in ranked.ranking.places.iter().take(ELLIPSES).enumerate() {
-        let ([cx, cy], covariance) = place.ellipse;
-        let ink = if place.standing.is_some() {
-            RGBColor(213, 94, 0)
-        } else {
-            RGBColor(150, 150, 150)
-        };
-        let points = ellipse(covariance).map(|(u, v)| ((cx + u) / ten, (cy + v) / ten));
-        chart.draw_series([PathElement::new(
-            points.collect::<Vec<_>>(),
-            ink.stroke_width(1),
-        )])?;
-        let centre = (cx / ten, cy / ten);
-        chart.draw_series([Circle::new(centre, 4, ink.filled())])?;
-        let shift = 0.04 * (x[x.len() - 1] - x[0]);
-        let up = if i % 2 == 0 { 0.6 } else { -0.6 };
-        let place_of_name = (centre.0 + 0.3 * shift, centre.1 + up * dy);
-        let style = ("sans-serif", 13).into_font().color(&ink);
-        chart.draw_series([Text::new(
-            ranked.name(place).to_owned(),
-            place_of_name,
-            style,
-        )])?;
-    }
+    let ([cx, cy], covariance) = place.ellipse;
+    let ink = if place.standing.is_some() {
+        RGBColor(213, 94, 0)
+    } else {
+        RGBColor(150, 150, 150)
+    };
+    let points = ellipse(covariance).map(|(u, v)| ((cx + u) / ten, (cy + v) / ten));
+    let edge = PathElement::new(points.collect::<Vec<_>>(), ink.stroke_width(1));
+    chart.draw_series([edge])?;
+    let centre = (cx / ten, cy / ten);
+    chart.draw_series([Circle::new(centre, 4, ink.filled())])?;
+    let at = (centre.0 + step.0, centre.1 + step.1);
+    let style = ("sans-serif", 13).into_font().color(&ink);
+    chart.draw_series([Text::new(name.to_owned(), at, style)])?;
     Ok(())
 }
 

@@ -36,6 +36,31 @@ fn write(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
         contest.quantity.unit(),
         contest.draws,
     )?;
+    write_table(text, ranked)?;
+    write_balance(text, ranked)?;
+    write_next(text, ranked)?;
+    writeln!(text)?;
+    let cloud = &ranking.cloud;
+    match &ranking.surrogate {
+        Some(name) => writeln!(
+            text,
+            "answers: {} by the surrogate {name}, {} refused by it, {} simulated, {} failed",
+            cloud.by_surrogate, cloud.refused, cloud.by_model, cloud.failed
+        )?,
+        None => writeln!(
+            text,
+            "answers: {} simulated, {} failed",
+            cloud.by_model, cloud.failed
+        )?,
+    }
+    for warning in ranked.warnings() {
+        writeln!(text, "warning: {warning}")?;
+    }
+    Ok(())
+}
+
+fn write_table(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
+    let ranking = ranked.ranking;
     writeln!(text)?;
     let width = ranking
         .places
@@ -68,7 +93,11 @@ fn write(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
         text,
         "a catalyst of which nothing is known: {median} [{lower}, {upper}]"
     )?;
-    write_balance(text, ranked)?;
+    Ok(())
+}
+
+fn write_next(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
+    let (contest, ranking) = (ranked.contest, ranked.ranking);
     if !ranking.worths.is_empty() {
         writeln!(
             text,
@@ -84,23 +113,6 @@ fn write(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
                 100.0 * worth.changes_choice
             )?;
         }
-    }
-    writeln!(text)?;
-    let cloud = &ranking.cloud;
-    match &ranking.surrogate {
-        Some(name) => writeln!(
-            text,
-            "answers: {} by the surrogate {name}, {} refused by it, {} simulated, {} failed",
-            cloud.by_surrogate, cloud.refused, cloud.by_model, cloud.failed
-        )?,
-        None => writeln!(
-            text,
-            "answers: {} simulated, {} failed",
-            cloud.by_model, cloud.failed
-        )?,
-    }
-    for warning in ranked.warnings() {
-        writeln!(text, "warning: {warning}")?;
     }
     Ok(())
 }

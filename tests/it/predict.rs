@@ -284,72 +284,74 @@ fn edited(folder: &Path, find: &str, put: &str) -> PathBuf {
     path
 }
 
+/// What to change into what, and what that must say.
+const CASES: &[(&str, &str, &str)] = &[
+    (
+        "cell = \"STAR@LCNC-S\"",
+        "cell = \"STAR\"",
+        "cell: found 'STAR', expected one of STAR@LCNC-S",
+    ),
+    (
+        "protocol = \"grid\"",
+        "protocol = \"thick_cell\"",
+        "protocol: found 'thick_cell', whose cycles are not all recorded, expected record = \"all\" there",
+    ),
+    (
+        "protocol = \"grid\"",
+        "protocol = \"polarisation\"",
+        "protocol: found 'polarisation' with 0 steps of cycles, expected a protocol of a fresh cell with exactly one step of cycles",
+    ),
+    (
+        "protocol = \"grid\"",
+        "protocol = \"grind\"",
+        "protocol: found 'grind', expected one of grid, discharge, polarisation, thick_cell",
+    ),
+    (
+        "cycles = [2]",
+        "cycles = [5]",
+        "cycles: found 5, expected cycles of protocol 'grid', which has 2",
+    ),
+    (
+        "cycles = [2]",
+        "cycles = [0]",
+        "grid.cycles: found [0], expected cycles counted from one, like [1, 50]",
+    ),
+    (
+        "c_rates = [0.1, 0.5]",
+        "c_rates = [0.1, -0.5]",
+        "grid.c_rates: found [0.1, -0.5], expected positive numbers of at most 100, each once",
+    ),
+    (
+        "loadings_mg_cm2 = [1.0, 2.0, 4.0]",
+        "loadings_mg_cm2 = [1.0, 1.0]",
+        "grid.loadings_mg_cm2: found [1.0, 1.0], expected positive numbers of at most 100, each once",
+    ),
+    (
+        "cycles = [2]",
+        "cycles = [2]\nelectrolyte_ul_mg = [0.4]",
+        "which the pores of the cathode take up",
+    ),
+    (
+        "draws = 12",
+        "draws = 2",
+        "draws: found 2, expected at least 8",
+    ),
+    (
+        "draws = 12",
+        "draws = 12\nscatter = 1.5",
+        "scatter: found 1.5, expected a relative standard deviation, 0 or more and below 1",
+    ),
+    ("checks = 3", "check = 3", "unknown field `check`"),
+    (
+        "draws = 12",
+        "draws = 12\nsurrogate = \"nowhere\"",
+        "card.json: cannot be read",
+    ),
+];
+
 #[test]
 fn mistakes_in_prediction_files_are_told() {
-    let cases = [
-        (
-            "cell = \"STAR@LCNC-S\"",
-            "cell = \"STAR\"",
-            "cell: found 'STAR', expected one of STAR@LCNC-S",
-        ),
-        (
-            "protocol = \"grid\"",
-            "protocol = \"thick_cell\"",
-            "protocol: found 'thick_cell', whose cycles are not all recorded, expected record = \"all\" there",
-        ),
-        (
-            "protocol = \"grid\"",
-            "protocol = \"polarisation\"",
-            "protocol: found 'polarisation' with 0 steps of cycles, expected a protocol of a fresh cell with exactly one step of cycles",
-        ),
-        (
-            "protocol = \"grid\"",
-            "protocol = \"grind\"",
-            "protocol: found 'grind', expected one of grid, discharge, polarisation, thick_cell",
-        ),
-        (
-            "cycles = [2]",
-            "cycles = [5]",
-            "cycles: found 5, expected cycles of protocol 'grid', which has 2",
-        ),
-        (
-            "cycles = [2]",
-            "cycles = [0]",
-            "grid.cycles: found [0], expected cycles counted from one, like [1, 50]",
-        ),
-        (
-            "c_rates = [0.1, 0.5]",
-            "c_rates = [0.1, -0.5]",
-            "grid.c_rates: found [0.1, -0.5], expected positive numbers of at most 100, each once",
-        ),
-        (
-            "loadings_mg_cm2 = [1.0, 2.0, 4.0]",
-            "loadings_mg_cm2 = [1.0, 1.0]",
-            "grid.loadings_mg_cm2: found [1.0, 1.0], expected positive numbers of at most 100, each once",
-        ),
-        (
-            "cycles = [2]",
-            "cycles = [2]\nelectrolyte_ul_mg = [0.4]",
-            "which the pores of the cathode take up",
-        ),
-        (
-            "draws = 12",
-            "draws = 2",
-            "draws: found 2, expected at least 8",
-        ),
-        (
-            "draws = 12",
-            "draws = 12\nscatter = 1.5",
-            "scatter: found 1.5, expected a relative standard deviation, 0 or more and below 1",
-        ),
-        ("checks = 3", "check = 3", "unknown field `check`"),
-        (
-            "draws = 12",
-            "draws = 12\nsurrogate = \"nowhere\"",
-            "card.json: cannot be read",
-        ),
-    ];
-    for (find, put, says) in cases {
+    for (find, put, says) in CASES {
         let message = refusal(find, put);
         assert!(message.contains(says), "'{put}' says: {message}");
         assert_eq!(message.lines().count(), 1, "{message}");

@@ -121,63 +121,104 @@ fn refusal(table: &str, file: &str) -> String {
     message
 }
 
+/// What to change in the table into what, and what that must say.
+const TABLE_CASES: &[(&str, &str, &str)] = &[
+    (
+        "charge_transfer_e",
+        "charge_transfr_e",
+        "header: found column 'charge_transfr_e', expected a known column; did you mean 'charge_transfer_e'?",
+    ),
+    (
+        "charge_transfer_e",
+        "colour",
+        "header: found column 'colour', expected one of name, replicate, fit, cell, source, note, desolvation_barrier_kj_mol",
+    ),
+    (
+        "fast,,0.5",
+        "fast,,half",
+        "line 4, column 'desolvation_barrier_kj_mol': found 'half', expected a number in kJ/mol, or nothing",
+    ),
+    (
+        "desolvation_barrier_kj_mol,desolvation_barrier_kj_mol_sd",
+        "desolvation_barrier_ev,desolvation_barrier_ev_sd",
+        "line 3, column 'desolvation_barrier_ev': found 40, expected 0 to 10 eV; a value in kJ/mol belongs into column 'desolvation_barrier_kj_mol'",
+    ),
+    (
+        "0.5,2.0,0.3",
+        "0.5,0.0,0.3",
+        "line 4, column 'desolvation_barrier_kj_mol_sd': found 0, expected a positive standard deviation, or nothing",
+    ),
+    (
+        "0.5,2.0,0.3",
+        "0.5,2.0,-0.3",
+        "line 4, column 'mgs_decomposition_barrier_ev': found -0.3, expected 0 to 10 eV",
+    ),
+    (
+        "fast,,",
+        "slow,,",
+        "line 4, column 'name': found 'slow' twice, expected one row per catalyst, or a column 'replicate' that tells its cells apart",
+    ),
+    (
+        "fast,,",
+        ",,",
+        "line 4, column 'name': found nothing, expected the name of a catalyst",
+    ),
+    (
+        "STAR,STAR@LCNC-S",
+        "STAR,STAR",
+        "line 2, column 'cell': found 'STAR', expected one of STAR@LCNC-S",
+    ),
+    (
+        "STAR,STAR@LCNC-S",
+        "STAR,",
+        "reference: found 'STAR', expected a name in ",
+    ),
+];
+
+/// The same in the ranking file.
+const FILE_CASES: &[(&str, &str, &str)] = &[
+    (
+        "cycle = 1\n",
+        "cycle = 7\n",
+        "cycles: found 7, expected cycles of protocol 'grid', which has 2",
+    ),
+    (
+        "cycle = 1\n",
+        "cycle = 0\n",
+        "target.cycle: found 0, expected a cycle counted from one",
+    ),
+    (
+        "quantity = \"areal_capacity\"",
+        "quantity = \"colour\"",
+        "unknown variant `colour`",
+    ),
+    (
+        "loading_mg_cm2 = 2.0",
+        "loading_mg_cm2 = -2.0",
+        "target.loading_mg_cm2: found -2, expected a positive number",
+    ),
+    (
+        "draws = 24",
+        "draws = 4",
+        "draws: found 4, expected at least 16",
+    ),
+    (
+        "draws = 24",
+        "draws = 24\n[transfer]\nli2s_to_mgs_sd_ev = 0.0",
+        "transfer.li2s_to_mgs_sd_ev: found 0, expected a positive number",
+    ),
+    (
+        "cycle = 1\n",
+        "cycle = 1\nelectrolyte_ul_mg = 0.5\n",
+        "which the pores of the cathode take up",
+    ),
+];
+
 #[test]
 fn mistakes_in_tables_are_told_with_row_and_column() {
     let file = std::fs::read_to_string(project(FILE)).unwrap();
     let table = std::fs::read_to_string(project(TABLE)).unwrap();
-    let cases = [
-        (
-            "charge_transfer_e",
-            "charge_transfr_e",
-            "header: found column 'charge_transfr_e', expected a known column; did you mean 'charge_transfer_e'?",
-        ),
-        (
-            "charge_transfer_e",
-            "colour",
-            "header: found column 'colour', expected one of name, replicate, fit, cell, source, note, desolvation_barrier_kj_mol",
-        ),
-        (
-            "fast,,0.5",
-            "fast,,half",
-            "line 4, column 'desolvation_barrier_kj_mol': found 'half', expected a number in kJ/mol, or nothing",
-        ),
-        (
-            "desolvation_barrier_kj_mol,desolvation_barrier_kj_mol_sd",
-            "desolvation_barrier_ev,desolvation_barrier_ev_sd",
-            "line 3, column 'desolvation_barrier_ev': found 40, expected 0 to 10 eV; a value in kJ/mol belongs into column 'desolvation_barrier_kj_mol'",
-        ),
-        (
-            "0.5,2.0,0.3",
-            "0.5,0.0,0.3",
-            "line 4, column 'desolvation_barrier_kj_mol_sd': found 0, expected a positive standard deviation, or nothing",
-        ),
-        (
-            "0.5,2.0,0.3",
-            "0.5,2.0,-0.3",
-            "line 4, column 'mgs_decomposition_barrier_ev': found -0.3, expected 0 to 10 eV",
-        ),
-        (
-            "fast,,",
-            "slow,,",
-            "line 4, column 'name': found 'slow' twice, expected one row per catalyst, or a column 'replicate' that tells its cells apart",
-        ),
-        (
-            "fast,,",
-            ",,",
-            "line 4, column 'name': found nothing, expected the name of a catalyst",
-        ),
-        (
-            "STAR,STAR@LCNC-S",
-            "STAR,STAR",
-            "line 2, column 'cell': found 'STAR', expected one of STAR@LCNC-S",
-        ),
-        (
-            "STAR,STAR@LCNC-S",
-            "STAR,",
-            "reference: found 'STAR', expected a name in ",
-        ),
-    ];
-    for (find, put, says) in cases {
+    for (find, put, says) in TABLE_CASES {
         assert!(table.contains(find), "{find}");
         let message = refusal(&table.replacen(find, put, 1), &file);
         assert!(message.contains(says), "'{put}' says: {message}");
@@ -187,43 +228,7 @@ fn mistakes_in_tables_are_told_with_row_and_column() {
         message.contains("table: found no row, expected one row per catalyst"),
         "{message}"
     );
-    for (find, put, says) in [
-        (
-            "cycle = 1\n",
-            "cycle = 7\n",
-            "cycles: found 7, expected cycles of protocol 'grid', which has 2",
-        ),
-        (
-            "cycle = 1\n",
-            "cycle = 0\n",
-            "target.cycle: found 0, expected a cycle counted from one",
-        ),
-        (
-            "quantity = \"areal_capacity\"",
-            "quantity = \"colour\"",
-            "unknown variant `colour`",
-        ),
-        (
-            "loading_mg_cm2 = 2.0",
-            "loading_mg_cm2 = -2.0",
-            "target.loading_mg_cm2: found -2, expected a positive number",
-        ),
-        (
-            "draws = 24",
-            "draws = 4",
-            "draws: found 4, expected at least 16",
-        ),
-        (
-            "draws = 24",
-            "draws = 24\n[transfer]\nli2s_to_mgs_sd_ev = 0.0",
-            "transfer.li2s_to_mgs_sd_ev: found 0, expected a positive number",
-        ),
-        (
-            "cycle = 1\n",
-            "cycle = 1\nelectrolyte_ul_mg = 0.5\n",
-            "which the pores of the cathode take up",
-        ),
-    ] {
+    for (find, put, says) in FILE_CASES {
         assert!(file.contains(find), "{find}");
         let message = refusal(&table, &file.replacen(find, put, 1));
         assert!(message.contains(says), "'{put}' says: {message}");
