@@ -73,6 +73,15 @@ impl Fitted {
     }
 }
 
+/// Weights of variants, adding up to one, and whether they come from the evidence; otherwise all count alike.
+pub fn model_weights(fitted: &[Fitted]) -> (Vec<f64>, bool) {
+    let known: Option<Vec<f64>> = fitted.iter().map(|f| f.weight).collect();
+    let are_known = known.is_some();
+    let weights = known.unwrap_or_else(|| vec![1.0; fitted.len()]);
+    let all: f64 = weights.iter().sum();
+    (weights.iter().map(|w| w / all).collect(), are_known)
+}
+
 /// Coordinates drawn from the priors of free quantities, kept inside the bounds of a fit.
 pub fn prior_draws(free: &[Free], n: usize, seed: u64) -> Vec<Vec<f64>> {
     let belief = Belief::independent(free);

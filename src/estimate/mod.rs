@@ -46,6 +46,7 @@ pub use fit::simulate;
 pub use fit::simulate_all;
 pub use fitted::Fitted;
 pub use fitted::handed_over;
+pub use fitted::model_weights;
 pub use fitted::prior_draws;
 pub use guide::guide_fits;
 pub use hierarchy::Common;

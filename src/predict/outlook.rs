@@ -31,6 +31,7 @@ use crate::estimate::Monitor;
 use crate::estimate::Status;
 use crate::estimate::Study;
 use crate::estimate::Variant;
+use crate::estimate::model_weights;
 use crate::numerics::fingerprint::fingerprint;
 use crate::simulate::Resolution;
 use crate::simulate::StepOutcome;
@@ -137,12 +138,7 @@ pub fn outlook(
     forecast: &Forecast<'_>,
     (monitor, archive): (&dyn Monitor, &dyn Archive),
 ) -> Result<Outlook, String> {
-    let known: Option<Vec<f64>> = forecast.fitted.iter().map(|f| f.weight).collect();
-    let weights = known
-        .clone()
-        .unwrap_or_else(|| vec![1.0; forecast.fitted.len()]);
-    let all: f64 = weights.iter().sum();
-    let weights: Vec<f64> = weights.iter().map(|w| w / all).collect();
+    let (weights, weights_are_known) = model_weights(forecast.fitted);
     let mut branches: Vec<Branch<'_>> = Vec::new();
     let mut curves = Vec::new();
     for (fitted, weight) in forecast.fitted.iter().zip(&weights) {
@@ -170,7 +166,7 @@ pub fn outlook(
     let reports = branches.iter().map(|b| b.cloud.report());
     let is_missing = |b: &Branch<'_>| b.fine.iter().filter(|f| f.is_none()).count();
     Ok(Outlook {
-        weights_are_known: known.is_some(),
+        weights_are_known,
         best_loadings: best_loadings(forecast, &branches),
         entries,
         curves,

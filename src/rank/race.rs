@@ -18,6 +18,7 @@ use crate::estimate::Common;
 use crate::estimate::Level;
 use crate::estimate::Monitor;
 use crate::estimate::Status;
+use crate::estimate::model_weights;
 use crate::estimate::normals;
 use crate::mechanism::ParameterId;
 use crate::predict::Cloud;
@@ -63,10 +64,7 @@ pub(super) fn advance(monitor: &dyn Monitor, done: usize, cloud: &Cloud) {
 
 /// Weights of the variants and draws of the reference's cell, each variant as often as it weighs.
 pub(super) fn drawn(contest: &Contest<'_>) -> Result<(Vec<f64>, Vec<Drawn>), String> {
-    let known: Option<Vec<f64>> = contest.fitted.iter().map(|f| f.weight).collect();
-    let weights = known.unwrap_or_else(|| vec![1.0; contest.fitted.len()]);
-    let all: f64 = weights.iter().sum();
-    let weights: Vec<f64> = weights.iter().map(|w| w / all).collect();
+    let (weights, _) = model_weights(contest.fitted);
     let mut drawn = Vec::new();
     let (mut due, mut given) = (0.0, 0usize);
     for (position, (fitted, weight)) in contest.fitted.iter().zip(&weights).enumerate() {

@@ -27,6 +27,8 @@ mod tables;
 use std::path::Path;
 use std::path::PathBuf;
 
+use polars::prelude::PolarsResult;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::estimate::FitReport;
@@ -111,6 +113,26 @@ pub fn write_recovery(
         reason,
     })?;
     write_files(folder, &[("recovery.json".to_owned(), json)])
+}
+
+/// Writes JSON, a table and figures into a folder, all or nothing.
+fn write_result<T: Serialize>(
+    folder: &Path,
+    (json_name, raw): (&str, &T),
+    (table_name, table): (&str, PolarsResult<Vec<u8>>),
+    figures: Vec<(String, String)>,
+) -> Result<(), ReportError> {
+    let unwritable = |reason: String| ReportError::Unwritable {
+        path: folder.to_owned(),
+        reason,
+    };
+    let mut json = serde_json::to_vec_pretty(raw).map_err(|e| unwritable(e.to_string()))?;
+    json.push(b'\n');
+    let table = table.map_err(|e| unwritable(e.to_string()))?;
+    let mut files = vec![(json_name.to_owned(), json), (table_name.to_owned(), table)];
+    let figures = figures.into_iter();
+    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
+    write_files(folder, &files)
 }
 
 /// All files beside the folder first, then moved into it.
@@ -198,10 +220,7 @@ fn files(study: &Study, report: &FitReport) -> Result<Vec<(String, Vec<u8>)>, St
 }
 
 /// What every protocol of every cell and variant gave.
-fn simulated_files(
-    study: &Study,
-    report: &FitReport,
-) -> polars::prelude::PolarsResult<Vec<(String, Vec<u8>)>> {
+fn simulated_files(study: &Study, report: &FitReport) -> PolarsResult<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for variant in &report.variants {
         for curves in &variant.curves {

@@ -10,7 +10,7 @@ use super::prediction_figures::figures;
 use super::tables::csv;
 use super::tables::numbers;
 use super::tables::texts;
-use super::write_files;
+use super::write_result;
 use crate::predict::Baseline;
 use crate::predict::BestLoading;
 use crate::predict::Condition;
@@ -445,21 +445,14 @@ impl Predicted<'_> {
 /// # Errors
 /// [`ReportError`] if a file cannot be written.
 pub fn write_prediction(folder: &Path, predicted: Predicted<'_>) -> Result<(), ReportError> {
-    let unwritable = |reason: String| ReportError::Unwritable {
-        path: folder.to_owned(),
-        reason,
-    };
-    let mut json =
-        serde_json::to_vec_pretty(&predicted.raw()).map_err(|e| unwritable(e.to_string()))?;
-    json.push(b'\n');
-    let table = predicted.table().map_err(|e| unwritable(e.to_string()))?;
-    let mut files = vec![
-        ("prediction.json".to_owned(), json),
-        ("prediction.csv".to_owned(), table),
-    ];
-    let figures = figures(predicted).into_iter();
-    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
-    write_files(folder, &files)
+    let (json, table) = ("prediction.json", "prediction.csv");
+    let figures = figures(predicted);
+    write_result(
+        folder,
+        (json, &predicted.raw()),
+        (table, predicted.table()),
+        figures,
+    )
 }
 
 /// A limiting process as a few letters, for maps.

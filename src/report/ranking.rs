@@ -12,7 +12,7 @@ use super::ranking_figures::figures;
 use super::tables::csv;
 use super::tables::numbers;
 use super::tables::texts;
-use super::write_files;
+use super::write_result;
 use crate::predict::Control;
 use crate::predict::Limiting;
 use crate::rank::ActivityMap;
@@ -482,21 +482,14 @@ impl Ranked<'_> {
 /// # Errors
 /// [`ReportError`] if a file cannot be written.
 pub fn write_ranking(folder: &Path, ranked: Ranked<'_>) -> Result<(), ReportError> {
-    let unwritable = |reason: String| ReportError::Unwritable {
-        path: folder.to_owned(),
-        reason,
-    };
-    let mut json =
-        serde_json::to_vec_pretty(&ranked.raw()).map_err(|e| unwritable(e.to_string()))?;
-    json.push(b'\n');
-    let table = ranked.table().map_err(|e| unwritable(e.to_string()))?;
-    let mut files = vec![
-        ("ranking.json".to_owned(), json),
-        ("ranking.csv".to_owned(), table),
-    ];
-    let figures = figures(ranked).into_iter();
-    files.extend(figures.map(|(name, svg)| (name, svg.into_bytes())));
-    write_files(folder, &files)
+    let (json, table) = ("ranking.json", "ranking.csv");
+    let figures = figures(ranked);
+    write_result(
+        folder,
+        (json, &ranked.raw()),
+        (table, ranked.table()),
+        figures,
+    )
 }
 
 /// The share of an unknown catalyst's variance above which nothing is ranked, in words.
