@@ -34,4 +34,6 @@ pub mod report;
 
 pub mod config;
 
+pub mod batch;
+
 pub mod cli;

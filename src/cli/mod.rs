@@ -1,5 +1,6 @@
 //! The command line: arguments, progress, messages, exit codes.
 
+mod batch;
 mod measured;
 mod predict;
 mod progress;
@@ -17,6 +18,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::config::is_campaign_file;
 use crate::config::is_prediction_file;
 use crate::config::is_ranking_file;
 use crate::config::is_training_file;
@@ -30,6 +32,8 @@ use crate::estimate::recover;
 use crate::estimate::simulate;
 use crate::report;
 use crate::report::Kind;
+use batch::BatchArguments;
+use batch::run_batch;
 use measured::AnalyzeArguments;
 use measured::ImportArguments;
 use measured::SourceArguments;
@@ -74,6 +78,8 @@ enum Command {
     Predict(PredictArguments),
     /// Rank catalysts by what a cell with them would give, from fits and descriptors, and tell what to measure next
     Rank(RankArguments),
+    /// Fit many cells: safe against every interruption, on one machine or a Slurm cluster
+    Batch(BatchArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
     Check(CheckArguments),
     /// Read files of instruments, check them, and write one record in the Battery Data Format
@@ -169,6 +175,7 @@ pub fn run() -> ExitCode {
         Command::Train(arguments) => run_train(&arguments),
         Command::Predict(arguments) => run_predict(&arguments),
         Command::Rank(arguments) => run_rank(&arguments),
+        Command::Batch(arguments) => run_batch(&arguments),
         Command::Check(arguments) => run_check(&arguments.file),
         Command::Import(arguments) => run_import(&arguments),
         Command::Inspect(arguments) => run_inspect(&arguments),
@@ -290,6 +297,9 @@ fn run_simulate(arguments: &SimulateArguments) -> Result<ExitCode, String> {
 fn run_check(file: &Path) -> Result<ExitCode, String> {
     if is_training_file(file) {
         return train::check(file);
+    }
+    if is_campaign_file(file) {
+        return batch::check(file);
     }
     if is_ranking_file(file) {
         return rank::check(file);

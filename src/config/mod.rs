@@ -1,5 +1,6 @@
 //! Files that users write become domain types: raw mirrors of the file, then checks, then types that cannot be wrong.
 
+mod campaign;
 mod candidates;
 mod curve_file;
 mod curve_points;
@@ -27,6 +28,12 @@ mod training;
 mod training_file;
 mod variant;
 
+pub use campaign::Budget;
+pub use campaign::Campaign;
+pub use campaign::CampaignCell;
+pub use campaign::Instance;
+pub use campaign::is_campaign_file;
+pub use campaign::read_campaign;
 pub use dataset::Fact;
 pub use dataset::FactRole;
 pub use dataset::Facts;

@@ -62,6 +62,40 @@ pub enum Slope {
     },
 }
 
+impl Slope {
+    /// Mean and variance of a descriptor that is known with an error or not at all; nothing if it adds nothing.
+    ///
+    /// A barrier is one of a population: what is known of it with an error is moved towards their mean, or noise would
+    /// be taken for a difference.
+    fn descriptor(&self, known: Option<(f64, f64)>) -> Option<(f64, f64)> {
+        match (*self, known) {
+            (
+                Self::Barrier {
+                    population_mean,
+                    population_sd,
+                    ..
+                },
+                Some((value, sd)),
+            ) => {
+                let (population, error) = (population_sd * population_sd, sd * sd);
+                let all = population + error;
+                let mean = (value * population + population_mean * error) / all;
+                Some((mean, population * error / all))
+            }
+            (
+                Self::Barrier {
+                    population_mean,
+                    population_sd,
+                    ..
+                },
+                None,
+            ) => Some((population_mean, population_sd * population_sd)),
+            (Self::Linear { .. }, Some((value, sd))) => Some((value, sd * sd)),
+            (Self::Linear { .. }, None) => None,
+        }
+    }
+}
+
 /// What is believed about one constant beforehand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relation {
@@ -147,28 +181,28 @@ impl Relation {
     fn expected<S: Scalar>(&self, common: &Common<S>, level: &Level) -> (S, S) {
         let mut mean = common.mean;
         let mut variance = common.between * common.between;
-        for ((kind, slope), known) in self
-            .slopes
-            .iter()
-            .zip(&common.slopes)
-            .zip(&level.descriptors)
-        {
-            let (value, sd) = match (known, kind) {
-                (Some(known), _) => *known,
-                (
-                    None,
-                    Slope::Barrier {
-                        population_mean,
-                        population_sd,
-                        ..
-                    },
-                ) => (*population_mean, *population_sd),
-                (None, Slope::Linear { .. }) => continue,
+        let slopes = self.slopes.iter().zip(&common.slopes).enumerate();
+        for (at, (kind, slope)) in slopes {
+            let known = level.descriptors.get(at).copied().flatten();
+            let Some((value, variance_of_value)) = kind.descriptor(known) else {
+                continue;
             };
             mean += *slope * value;
-            variance += *slope * *slope * (sd * sd);
+            variance += *slope * *slope * variance_of_value;
         }
         (mean, variance)
+    }
+
+    /// Mean and variance of a catalyst without fitted cells over draws of what is common: what its descriptors say.
+    pub fn foretold(&self, common: &[Common], level: &Level) -> (f64, f64) {
+        let each: Vec<(f64, f64)> = common.iter().map(|c| self.expected(c, level)).collect();
+        let n = each.len() as f64;
+        let centre = each.iter().map(|(mean, _)| mean).sum::<f64>() / n;
+        let total: f64 = each
+            .iter()
+            .map(|(mean, v)| v + (mean - centre).powi(2))
+            .sum();
+        (centre, total / n)
     }
 
     /// Logarithm of the density of the fitted cells of one catalyst, its own constant integrated out.
@@ -468,11 +502,14 @@ mod tests {
         let (mean, variance) = relation.expected(&common, &nothing);
         assert!(mean.abs() < 1e-12 && (variance - (1.0 + 25.0)).abs() < 1e-9);
         let both = Level {
-            descriptors: vec![Some((0.1, 0.2)), Some((0.5, 0.1))],
+            descriptors: vec![Some((0.1, 0.5)), Some((0.5, 0.1))],
             cells: Vec::new(),
         };
+        // As far from the population's mean as its error is wide: half of it is believed.
         let (mean, variance) = relation.expected(&common, &both);
-        assert!((mean - (-1.0 + 1.0)).abs() < 1e-12);
-        assert!((variance - (1.0 + 4.0 + 0.04)).abs() < 1e-9);
+        assert!((mean - (-0.5 + 1.0)).abs() < 1e-12);
+        assert!((variance - (1.0 + 12.5 + 0.04)).abs() < 1e-9);
+        let of = |level: &Level| relation.foretold(std::slice::from_ref(&common), level).1;
+        assert!(of(&both) < of(&nothing));
     }
 }

@@ -113,7 +113,7 @@ impl<'s> Proxy<'s> {
                     return Err(format!("the mechanism has no parameter '{name}'"));
                 }
             }
-            if let Some((id, expected)) = self.surrogate.differing_constant(table, &values) {
+            if let Some((id, expected)) = self.surrogate.differing_constant(table, &values, None) {
                 let row = table.row(id);
                 let unit = &row.unit;
                 let (found, known) = (unit.from_si(values[id.index()]), unit.from_si(expected));

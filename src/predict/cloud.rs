@@ -41,6 +41,13 @@ pub struct CloudReport {
     pub failed: usize,
 }
 
+impl CloudReport {
+    /// Points that nobody answered: refused and not simulated.
+    pub fn missing(&self) -> usize {
+        self.refused.saturating_sub(self.by_model)
+    }
+}
+
 /// A surrogate that belongs to a setting, and where its numbers lie.
 #[derive(Clone, Debug)]
 struct Spokesman {
@@ -205,10 +212,12 @@ impl Spokesman {
     fn answers(&self, cloud: &Cloud, points: &[Point]) -> Vec<Option<Vec<CycleAnswer>>> {
         let surrogate = &self.surrogate;
         let table = cloud.mechanism.parameters();
+        // The area of coated foils concerns no battery.
+        let idle = Some(cloud.mechanism.roles().coated_area);
         let coordinates: Vec<Vec<f64>> = points
             .iter()
             .map(|(values, condition)| {
-                if surrogate.differing_constant(table, values).is_some() {
+                if surrogate.differing_constant(table, values, idle).is_some() {
                     return vec![f64::NAN; surrogate.axes.len()];
                 }
                 let axes = surrogate.axes.iter().map(|axis| match axis.quantity {

@@ -23,8 +23,8 @@ use crate::surrogate::Surrogate;
 
 /// Candidates that are told in full: pairs.
 pub const TOLD: usize = 50;
-/// Share of an unknown catalyst's variance above which a candidate is not ranked (1).
-pub const RANKABLE_BELOW: f64 = 0.8;
+/// Share of what is believed of an unknown catalyst above which a candidate is not ranked (1).
+pub const RANKABLE_BELOW: f64 = 0.98;
 /// The probability that intervals are meant to hold.
 pub(super) const LEVEL: f64 = 0.9;
 
@@ -105,7 +105,8 @@ pub struct Place {
     pub sd: f64,
     /// Standard deviation between new cells with it, of the first ones only.
     pub replicate_sd: Option<f64>,
-    /// Its variance against the reference over that of a catalyst of which nothing is known (1).
+    /// How much of what is believed of a catalyst of which nothing is known its descriptors leave as it is (1); 0 for
+    /// fitted ones.
     pub prior_share: f64,
     /// Where it stands; `None` if only beliefs speak, which rank nothing.
     pub standing: Option<Standing>,

@@ -14,6 +14,7 @@ use super::contest::Source;
 use super::contest::TOLD;
 use super::relation::Constant;
 use super::standing::standings;
+use super::worth::correlation;
 use crate::estimate::Common;
 use crate::estimate::Level;
 use crate::estimate::Monitor;
@@ -32,6 +33,8 @@ use crate::predict::controls;
 const FARTHEST_LN: f64 = 25.0;
 /// Points of the activity map along each axis.
 const MAP_POINTS: usize = 13;
+/// Candidates above which what the surrogate refuses is left out instead of simulated: a screening list.
+pub(super) const SCREENING_FROM: usize = 200;
 /// Candidates whose answers are asked for together.
 const BATCH: usize = 64;
 
@@ -177,6 +180,11 @@ impl Race<'_> {
         values
     }
 
+    /// Whether what the surrogate refuses is simulated: not for a screening list, which would take days.
+    fn simulates(&self) -> bool {
+        self.cloud.surrogate().is_none() || self.contest.entrants.len() < SCREENING_FROM
+    }
+
     fn target(&self, answer: Option<&Vec<CycleAnswer>>) -> f64 {
         let told = answer.and_then(|cycles| {
             let (first, last) = (cycles.first()?, cycles.last()?);
@@ -234,15 +242,42 @@ impl Race<'_> {
             .collect()
     }
 
-    /// Targets of a catalyst of which nothing is known.
-    pub(super) fn unknown(&self, position: usize) -> Result<Vec<f64>, String> {
+    /// A catalyst of which nothing is known: its targets, and for each constant the share of their variance that goes
+    /// with it.
+    pub(super) fn unknown(&self, position: usize) -> Result<(Vec<f64>, Vec<f64>), String> {
         let nothing = Candidate {
             name: String::new(),
             cells: Vec::new(),
             known: Vec::new(),
         };
-        let mut targets = self.targets(&[self.ln_factors(&nothing, position)], &|| true);
-        targets.pop().ok_or_else(|| "no draws".to_owned())
+        let ln_factors = self.ln_factors(&nothing, position);
+        let mut targets = self.targets(std::slice::from_ref(&ln_factors), &|| self.simulates());
+        let targets = targets.pop().ok_or_else(|| "no draws".to_owned())?;
+        let squares = ln_factors
+            .iter()
+            .map(|ln| correlation(&targets, ln).powi(2));
+        Ok((targets.clone(), squares.collect()))
+    }
+
+    /// How much of what is believed of a catalyst of which nothing is known its descriptors leave as it is: for each
+    /// constant one less the variance that they take away and the square of the shift of its mean, weighted by what of
+    /// the target goes with the constant.
+    fn prior_share(&self, candidate: &Candidate, squares: &[f64]) -> f64 {
+        if candidate.evidence() == Evidence::Fitted {
+            return 0.0;
+        }
+        let nothing = Level::default();
+        let all: f64 = squares.iter().sum();
+        let each = self.constants.iter().zip(self.common).zip(squares);
+        let told = each.enumerate().map(|(at, ((constant, common), square))| {
+            let relation = &constant.relation;
+            let (mean, variance) = relation.foretold(common, &constant.level(candidate, at));
+            let (centre, believed) = relation.foretold(common, &nothing);
+            let narrower = (1.0 - variance / believed).max(0.0);
+            let shifted = (mean - centre).powi(2) / believed;
+            square * (narrower + shifted).min(1.0)
+        });
+        1.0 - told.sum::<f64>() / all.max(1e-12)
     }
 
     pub(super) fn numbers(
@@ -261,7 +296,8 @@ impl Race<'_> {
                 .par_iter()
                 .map(|position| self.ln_factors(&candidates[*position], *position))
                 .collect();
-            let targets = self.targets(&factors, &|| !monitor.is_interrupted());
+            let goes_on = || self.simulates() && !monitor.is_interrupted();
+            let targets = self.targets(&factors, &goes_on);
             numbers.targets.extend(targets);
             numbers.ln_factors.extend(factors);
             advance(monitor, numbers.targets.len(), self.cloud);
@@ -277,14 +313,8 @@ impl Race<'_> {
         &self,
         candidates: &[Candidate],
         numbers: &Numbers,
-        unknown: &[f64],
+        squares: &[f64],
     ) -> Vec<Place> {
-        let reference = &numbers.targets[0];
-        let spread = |targets: &[f64]| {
-            let differences = targets.iter().zip(reference).map(|(a, b)| (a - b, 1.0));
-            Weighted::new(differences).sd().powi(2)
-        };
-        let of_unknown = spread(unknown);
         let mut places: Vec<Place> = candidates
             .par_iter()
             .enumerate()
@@ -301,7 +331,7 @@ impl Race<'_> {
                     new_cell: None,
                     sd: targets.sd(),
                     replicate_sd: None,
-                    prior_share: spread(&numbers.targets[i]) / of_unknown,
+                    prior_share: self.prior_share(candidate, squares),
                     standing: None,
                     factors: factors.collect(),
                     control: None,
@@ -362,7 +392,7 @@ impl Race<'_> {
             })
             .collect();
         let cells = self
-            .targets(&[with_cells], &|| true)
+            .targets(&[with_cells], &|| self.simulates())
             .pop()
             .unwrap_or_default();
         let read: Vec<f64> = cells

@@ -1,6 +1,10 @@
 //! The ranking, step by step.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering as Memory;
+
+use rayon::prelude::*;
 
 use super::candidate::Candidate;
 use super::contest::Contest;
@@ -59,9 +63,9 @@ pub fn ranking(contest: &Contest<'_>, monitor: &dyn Monitor) -> Result<Ranking, 
         cloud: &cloud,
         one_c: one_c_mah_g(&mechanism),
     };
-    let unknown = race.unknown(candidates.len())?;
+    let (unknown, squares) = race.unknown(candidates.len())?;
     let numbers = race.numbers(&candidates, monitor)?;
-    let mut places = race.places(&candidates, &numbers, &unknown);
+    let mut places = race.places(&candidates, &numbers, &squares);
     order(&mut places);
     let stakes = Stakes {
         contest,
@@ -109,13 +113,21 @@ fn explain(
 ) -> Result<(), String> {
     let n_checked = places.len().min(CHECKED);
     monitor.begin("checks by the cell model", n_checked);
-    for (i, place) in places.iter_mut().take(CHECKED).enumerate() {
-        if monitor.is_interrupted() {
-            break;
-        }
-        race.explain(place, numbers)?;
-        advance(monitor, i + 1, race.cloud);
-    }
+    let done = AtomicUsize::new(0);
+    let first: &mut [Place] = &mut places[..n_checked];
+    let explained: Vec<Result<(), String>> = first
+        .par_iter_mut()
+        .map(|place| {
+            if monitor.is_interrupted() {
+                return Ok(());
+            }
+            let explained = race.explain(place, numbers);
+            let done = done.fetch_add(1, Memory::Relaxed) + 1;
+            advance(monitor, done, race.cloud);
+            explained
+        })
+        .collect();
+    explained.into_iter().collect::<Result<Vec<()>, String>>()?;
     Ok(())
 }
 

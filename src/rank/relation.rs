@@ -15,6 +15,8 @@ use crate::units::GAS_J_PER_MOL_K;
 const J_PER_MOL_EV: f64 = 96_485.332_12;
 /// Standard deviation of the logit of a transfer slope: 0.05 to 0.95 within two of them.
 const LOGIT_SD: f64 = 1.5;
+/// Share of the spread of known barriers that is at least one of the catalysts (1).
+const SPREAD_MIN: f64 = 0.1;
 /// Fewest catalysts whose spread stands for that of all.
 const POPULATION_MIN: usize = 3;
 
@@ -203,15 +205,13 @@ fn slope(descriptor: Descriptor, candidates: &[Candidate], per_ev: f64) -> Slope
         Descriptor::DesolvationBarrier | Descriptor::ConversionBarrier => {
             let values = values(descriptor, candidates);
             let centre = mean(&values);
-            let is_enough = values.len() >= POPULATION_MIN;
-            let variance = mean(
-                &values
-                    .iter()
-                    .map(|v| (v - centre).powi(2))
-                    .collect::<Vec<_>>(),
-            );
-            let population_sd = if is_enough {
-                variance.sqrt()
+            let squares: Vec<f64> = values.iter().map(|v| (v - centre).powi(2)).collect();
+            let known = candidates.iter().filter_map(|c| c.of(descriptor));
+            let errors: Vec<f64> = known.map(|k| k.sd * k.sd).collect();
+            let population_sd = if values.len() >= POPULATION_MIN {
+                // The spread of what was computed is that of the catalysts and of the errors.
+                let all = mean(&squares);
+                (all - mean(&errors)).max(SPREAD_MIN * all).sqrt()
             } else {
                 descriptor.population_sd()
             };

@@ -119,9 +119,13 @@ pub(super) fn beats(one: &[f64], other: &[f64]) -> f64 {
     if all > 0.0 { won / all } else { f64::NAN }
 }
 
-/// Kendall's rank correlation τ of two lists (1): the share of pairs in the same order minus that in the opposite one.
+/// Kendall's rank correlation τ of two lists (1): the share of pairs in the same order minus that in the opposite one;
+/// places without a number are left out.
 pub fn kendall_tau(a: &[f64], b: &[f64]) -> f64 {
-    let n = a.len().min(b.len());
+    let pairs = a.iter().copied().zip(b.iter().copied());
+    let known = pairs.filter(|(a, b)| a.is_finite() && b.is_finite());
+    let (a, b): (Vec<f64>, Vec<f64>) = known.unzip();
+    let n = a.len();
     let mut sum = 0.0;
     for i in 0..n {
         for j in i + 1..n {

@@ -135,7 +135,7 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 /// Correlation of two lists, pairs without a number left out; 0 if there is none.
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let pairs: Vec<(f64, f64)> = a
         .iter()
         .copied()

@@ -70,6 +70,9 @@ pub use raw::write_raw;
 pub use recovery::recovery_summary;
 pub use summary::Kind;
 pub use summary::summary;
+pub(crate) use tables::csv;
+pub(crate) use tables::numbers;
+pub(crate) use tables::texts;
 
 /// A report that cannot be written.
 #[derive(Debug, Error)]
@@ -136,7 +139,7 @@ fn write_result<T: Serialize>(
 }
 
 /// All files beside the folder first, then moved into it.
-fn write_files(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), ReportError> {
+pub(crate) fn write_files(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), ReportError> {
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -256,6 +256,14 @@ impl Ranked<'_> {
                 100.0 * worst
             ));
         }
+        let missing = ranking.cloud.missing();
+        if missing > 0 {
+            let all = missing + ranking.cloud.by_surrogate + ranking.cloud.by_model;
+            warnings.push(format!(
+                "{:.0} % of the answers are missing: what the surrogate refused is not simulated for so many candidates",
+                100.0 * missing as f64 / all as f64
+            ));
+        }
         if ranking.cloud.failed > 0 {
             warnings.push(format!(
                 "{} simulations failed; their draws count for the other candidates alone",
@@ -492,10 +500,8 @@ pub fn write_ranking(folder: &Path, ranked: Ranked<'_>) -> Result<(), ReportErro
     )
 }
 
-/// The share of an unknown catalyst's variance above which nothing is ranked, in words.
+/// Where nothing is ranked, in words.
 pub(super) fn rankable_words() -> String {
-    format!(
-        "{:.0} % of the variance of an unknown catalyst",
-        100.0 * RANKABLE_BELOW
-    )
+    let told = 100.0 * (1.0 - RANKABLE_BELOW);
+    format!("its descriptors say less than {told:.0} % about it")
 }

@@ -85,7 +85,7 @@ fn write_table(text: &mut String, ranked: Ranked<'_>) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "group 1 holds the best with 95 %; members of a group cannot be told apart; – not ranked: more than {} is left",
+        "group 1 holds the best with 95 %; members of a group cannot be told apart; – not ranked: {}",
         rankable_words()
     )?;
     let [median, lower, upper] = ranking.unknown.map(short);

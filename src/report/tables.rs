@@ -18,17 +18,17 @@ use crate::import::Origin;
 use crate::simulate::StepOutcome;
 use crate::simulate::Trajectory;
 
-pub(super) fn texts<T: AsRef<str>>(name: &str, values: impl Iterator<Item = T>) -> Column {
+pub(crate) fn texts<T: AsRef<str>>(name: &str, values: impl Iterator<Item = T>) -> Column {
     let values: Vec<String> = values.map(|v| v.as_ref().to_owned()).collect();
     Series::new(name.into(), values).into_column()
 }
 
-pub(super) fn numbers(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
+pub(crate) fn numbers(name: &str, values: impl Iterator<Item = Option<f64>>) -> Column {
     let values: Vec<Option<f64>> = values.collect();
     Series::new(name.into(), values).into_column()
 }
 
-pub(super) fn csv(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
+pub(crate) fn csv(columns: Vec<Column>) -> PolarsResult<Vec<u8>> {
     let mut frame = DataFrame::new_infer_height(columns)?;
     let mut bytes = Vec::new();
     CsvWriter::new(&mut bytes).finish(&mut frame)?;

@@ -120,14 +120,16 @@ pub struct Surrogate {
 
 impl Surrogate {
     /// A parameter (its position) that the surrogate holds for constant and that has another value here, with the value
-    /// (SI) that it had when the surrogate was trained. `values` are those of all parameters (SI, table order).
+    /// (SI) that it had when the surrogate was trained. `values` are those of all parameters (SI, table order); `idle`
+    /// does not matter to what is asked.
     pub fn differing_constant(
         &self,
         table: &ParameterTable,
         values: &[f64],
+        idle: Option<ParameterId>,
     ) -> Option<(ParameterId, f64)> {
         self.belongs.constants.iter().find_map(|(name, constant)| {
-            let id = table.find(name)?;
+            let id = table.find(name).filter(|id| Some(*id) != idle)?;
             let leader = table.row(id).tied_to;
             let expected = leader.map_or(*constant, |to| values[to.index()]);
             let differs = (values[id.index()] - expected).abs() > SAME * expected.abs();

@@ -8,6 +8,7 @@
 
 mod analysis;
 mod bad_input;
+mod catalogues;
 mod cli;
 mod curves;
 mod estimation;

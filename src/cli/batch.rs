@@ -1,0 +1,283 @@
+//! `sulfit batch`: many cells, one process per fit, nothing remembered but what lies on disk.
+
+mod run;
+mod submit;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Subcommand;
+
+use super::EXIT_INCOMPLETE;
+use super::print;
+use super::progress::Terminal;
+use super::say;
+use super::state::FolderArchive;
+use crate::batch::CampaignFolder;
+use crate::batch::Ended;
+use crate::batch::Progress;
+use crate::batch::State;
+use crate::batch::campaign_summary;
+use crate::batch::collect;
+use crate::batch::keys;
+use crate::batch::pooled;
+use crate::batch::suspicions;
+use crate::batch::work;
+use crate::batch::write_campaign;
+use crate::config::Campaign;
+use crate::config::CampaignCell;
+use crate::config::Instance;
+use crate::config::read_campaign;
+use run::RunArguments;
+use submit::SubmitArguments;
+
+/// A worker found somebody else at its fit.
+const EXIT_BUSY: u8 = 3;
+/// A worker recorded a failure.
+const EXIT_FAILED: u8 = 4;
+/// Seed of what is estimated over all cells.
+const SEED: u64 = 1;
+
+#[derive(Args)]
+pub(super) struct BatchArguments {
+    #[command(subcommand)]
+    command: BatchCommand,
+}
+
+#[derive(Subcommand)]
+enum BatchCommand {
+    /// Fit all cells that have no result yet; may be interrupted, killed and started again at any time
+    Run(RunArguments),
+    /// Tell how many cells are done, failed, running and waiting
+    Status(PlaceArguments),
+    /// Forget failures, so that the next run tries these cells again, from where they stood
+    Retry(RetryArguments),
+    /// Write tables of all finished fits, the cells to look at first, and constants of catalysts over their cells
+    Collect(PlaceArguments),
+    /// Submit the campaign to Slurm as a job array over the same folder
+    Submit(SubmitArguments),
+    /// One fit, for `run`
+    #[command(hide = true)]
+    Work(WorkArguments),
+}
+
+/// A campaign and its folder.
+#[derive(Args)]
+struct PlaceArguments {
+    /// Campaign file (TOML)
+    file: PathBuf,
+    /// Folder of the campaign [default: results/NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct RetryArguments {
+    #[command(flatten)]
+    place: PlaceArguments,
+    /// Cells to try again [default: all that failed]
+    #[arg(value_name = "CELL")]
+    cells: Vec<String>,
+}
+
+#[derive(Args)]
+struct WorkArguments {
+    /// Folder of the campaign
+    folder: PathBuf,
+    /// Key of the fit
+    key: String,
+}
+
+pub(super) fn run_batch(arguments: &BatchArguments) -> Result<ExitCode, String> {
+    match &arguments.command {
+        BatchCommand::Run(arguments) => run::run(arguments),
+        BatchCommand::Status(arguments) => status(arguments),
+        BatchCommand::Retry(arguments) => retry(arguments),
+        BatchCommand::Collect(arguments) => collect_all(arguments),
+        BatchCommand::Submit(arguments) => submit::submit(arguments),
+        BatchCommand::Work(arguments) => work_one(arguments),
+    }
+}
+
+/// Tells what a campaign file asks for, and checks the experiment of every cell.
+pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
+    let campaign = read_campaign(file).map_err(|error| error.to_string())?;
+    let all = keys(&campaign);
+    let bad: Vec<String> = campaign
+        .cells
+        .iter()
+        .zip(&all)
+        .filter_map(|(cell, key)| Some(format!("cell '{}': {}", cell.name, key.as_ref().err()?)))
+        .collect();
+    if let Some(first) = bad.first() {
+        let more = match bad.len() - 1 {
+            0 => String::new(),
+            n => format!(" (and {n} more cells)"),
+        };
+        return Err(format!("{first}{more}"));
+    }
+    let skipped = campaign.cells.iter().filter(|c| c.skip.is_some()).count();
+    print(&format!(
+        "{}: {} cells, {skipped} of them left out\n",
+        file.display(),
+        campaign.cells.len()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A campaign with its folder.
+struct Place {
+    campaign: Campaign,
+    folder: CampaignFolder,
+}
+
+impl Place {
+    fn new(file: &Path, out: Option<&Path>) -> Result<Self, String> {
+        let campaign = read_campaign(file).map_err(|error| error.to_string())?;
+        let folder = super::folder(out, &campaign.name);
+        super::check_folder(&folder)?;
+        Ok(Self {
+            folder: CampaignFolder::new(&folder),
+            campaign,
+        })
+    }
+
+    /// The experiments of all cells; those that are none are told with their cell.
+    fn instances(&self) -> Vec<Result<Instance, String>> {
+        let all = keys(&self.campaign).into_iter();
+        all.map(|instance| instance.map_err(|error| error.to_string()))
+            .collect()
+    }
+
+    /// Keys by name: those that a run has listed, or new ones.
+    fn keys(&self) -> BTreeMap<String, String> {
+        self.folder.listed(&self.campaign).unwrap_or_else(|| {
+            let pairs = self.campaign.cells.iter().zip(self.instances());
+            let known =
+                pairs.filter_map(|(cell, instance)| Some((cell.name.clone(), instance.ok()?.key)));
+            known.collect()
+        })
+    }
+
+    fn progress(&self) -> Progress {
+        self.folder.progress(&self.campaign.cells, &self.keys())
+    }
+
+    /// Cells with a result, in the order of the table.
+    fn done(&self) -> Vec<(&CampaignCell, String)> {
+        let keys = self.keys();
+        let cells = self
+            .campaign
+            .cells
+            .iter()
+            .filter(|cell| cell.skip.is_none());
+        let with_key = cells.filter_map(|cell| Some((cell, keys.get(&cell.name)?.clone())));
+        with_key
+            .filter(|(_, key)| self.folder.state(key) == State::Done)
+            .collect()
+    }
+}
+
+/// Where a campaign stands, in one line.
+fn told(progress: &Progress) -> String {
+    format!(
+        "{} cells: {} done, {} failed, {} skipped, {} running, {} waiting",
+        progress.cells,
+        progress.done,
+        progress.failed,
+        progress.skipped,
+        progress.running,
+        progress.pending
+    )
+}
+
+fn status(arguments: &PlaceArguments) -> Result<ExitCode, String> {
+    let place = Place::new(&arguments.file, arguments.out.as_deref())?;
+    print(&format!("{}\n", told(&place.progress())));
+    print(&submit::queue(place.folder.root()));
+    let keys = place.keys();
+    for cell in &place.campaign.cells {
+        let state = keys.get(&cell.name).map(|key| place.folder.state(key));
+        if let Some(State::Failed(failure)) = state {
+            print(&format!("  {}: {}\n", cell.name, failure.reason));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn retry(arguments: &RetryArguments) -> Result<ExitCode, String> {
+    let place = Place::new(&arguments.place.file, arguments.place.out.as_deref())?;
+    let keys = place.keys();
+    for name in &arguments.cells {
+        if !place.campaign.cells.iter().any(|cell| cell.name == *name) {
+            let file = arguments.place.file.display();
+            return Err(format!(
+                "{file}: no cell '{name}'; name cells of the campaign's table"
+            ));
+        }
+    }
+    let mut n = 0;
+    for cell in &place.campaign.cells {
+        let is_asked = arguments.cells.is_empty() || arguments.cells.contains(&cell.name);
+        if let Some(key) = keys.get(&cell.name).filter(|_| is_asked) {
+            n += usize::from(place.folder.forgive(key).map_err(|e| e.to_string())?);
+        }
+    }
+    print(&format!(
+        "{n} failures forgotten; sulfit batch run tries these cells again\n"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
+    let place = Place::new(&arguments.file, arguments.out.as_deref())?;
+    let done = place.done();
+    if done.is_empty() {
+        return Err(format!(
+            "{}: no finished fit; sulfit batch run first",
+            place.folder.root().display()
+        ));
+    }
+    let collected = collect(&place.folder, &done);
+    let suspicions = suspicions(&collected.cells);
+    let constants = pooled(&collected.cells, SEED)?;
+    let folder = place.folder.root().join("collected");
+    write_campaign(&folder, &collected, &suspicions, &constants)
+        .map_err(|error| error.to_string())?;
+    print(&campaign_summary(&collected, &suspicions, &constants));
+    print(&format!(
+        "{}\ntables in {}\n",
+        told(&place.progress()),
+        folder.display()
+    ));
+    for (cell, reason) in &collected.damaged {
+        say(&format!(
+            "{cell}: its report cannot be read: {reason}; sulfit batch run fits it again"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One fit in this process.
+fn work_one(arguments: &WorkArguments) -> Result<ExitCode, String> {
+    let folder = CampaignFolder::new(&arguments.folder);
+    let monitor = Terminal::new();
+    let ended = super::in_pool(Some(1), || {
+        work(&folder, &arguments.key, &monitor, |place, study| {
+            FolderArchive::new(place, study)
+        })
+    })??;
+    monitor.finish();
+    Ok(match ended {
+        Ended::Done => ExitCode::SUCCESS,
+        Ended::Busy => ExitCode::from(EXIT_BUSY),
+        Ended::Interrupted => ExitCode::from(EXIT_INCOMPLETE),
+        Ended::Failed(failure) => {
+            say(&format!("{}: {}", failure.cell, failure.reason));
+            ExitCode::from(EXIT_FAILED)
+        }
+    })
+}
