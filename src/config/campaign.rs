@@ -127,7 +127,8 @@ pub struct Instance {
 pub fn is_campaign_file(path: &Path) -> bool {
     let text = read_text(path).ok();
     let table = text.and_then(|text| text.parse::<toml::Table>().ok());
-    table.is_some_and(|table| table.contains_key("templates") && table.contains_key("cells"))
+    // The cells of an experiment are tables, those of a campaign a file.
+    table.is_some_and(|table| table.get("cells").is_some_and(toml::Value::is_str))
 }
 
 /// Reads a campaign, its templates and its table; the experiments of its cells are not checked yet.

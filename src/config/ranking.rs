@@ -228,7 +228,7 @@ impl Reader<'_> {
         let fitted = read_fitted(&fit, &study)?;
         let table = candidates.map_or_else(|| self.folder.join(&raw.candidates), Path::to_owned);
         let rows = read_candidates(&table, self.transfer()?)?;
-        let (entrants, reference) = self.entrants(&study, (&table, &rows))?;
+        let (entrants, reference) = self.entrants(&study, &fit, (&table, &rows))?;
         let condition = self.condition(&study, reference)?;
         let draws = raw.draws.unwrap_or(DRAWS);
         if draws < DRAWS_MIN {
@@ -324,6 +324,7 @@ impl Reader<'_> {
     fn entrants(
         &self,
         study: &Study,
+        own_fit: &Path,
         (table, rows): (&Path, &[Row]),
     ) -> Result<(Vec<Entrant>, usize), ConfigError> {
         let place = Place::new(table);
@@ -340,7 +341,7 @@ impl Reader<'_> {
                 return Err(place.value(key, found, expected));
             }
             seen.push((row.name.as_str(), replicate));
-            let source = self.source(study, (&place, row))?;
+            let source = self.source((study, own_fit), (&place, row))?;
             if row.name == self.raw.reference && reference.is_none() {
                 reference = match &source {
                     Some(Source::Same { cell }) => Some(*cell),
@@ -362,7 +363,7 @@ impl Reader<'_> {
         let reference = reference.ok_or_else(|| {
             let found = format!("'{}'", self.raw.reference);
             let expected = format!(
-                "a name in {} whose row has a cell of the experiment ({}) and no fit of its own",
+                "a name in {} whose row has a cell of the experiment ({}), and no fit or that of the ranking file",
                 table.display(),
                 study.cells.join(", ")
             );
@@ -377,11 +378,18 @@ impl Reader<'_> {
 
     fn source(
         &self,
-        study: &Study,
+        (study, own_fit): (&Study, &Path),
         (place, row): (&Place<'_>, &Row),
     ) -> Result<Option<Source>, ConfigError> {
         let key = |column: &str| format!("line {}, column '{column}'", row.line);
-        match (&row.fit, &row.cell) {
+        let beside = place.path.parent().unwrap_or(Path::new("."));
+        // A row that names the ranking's own fit needs no other draws than that.
+        let is_own = |fit: &PathBuf| match (beside.join(fit).canonicalize(), own_fit.canonicalize())
+        {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        };
+        match (row.fit.as_ref().filter(|fit| !is_own(fit)), &row.cell) {
             (None, None) => Ok(None),
             (Some(_), None) => {
                 let expected = "the name of a cell of that fit";
@@ -396,7 +404,7 @@ impl Reader<'_> {
                 Ok(Some(Source::Same { cell }))
             }
             (Some(fit), Some(name)) => {
-                let folder = place.path.parent().unwrap_or(Path::new(".")).join(fit);
+                let folder = beside.join(fit);
                 let handover = read_handover(&folder)?;
                 let path = folder.join(HANDOVER_FILE);
                 for variant in &handover.variants {

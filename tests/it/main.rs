@@ -8,6 +8,7 @@
 
 mod analysis;
 mod bad_input;
+mod batch;
 mod catalogues;
 mod cli;
 mod curves;

@@ -32,8 +32,8 @@ use crate::config::Instance;
 use crate::estimate::Monitor;
 use crate::estimate::Status;
 
-/// How often a process is asked whether it has ended: soon at first, for tiny fits, later seldom.
-const POLL: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
+/// How often a process is asked whether it has ended: a question costs a microsecond.
+const POLL: Duration = Duration::from_millis(2);
 /// How long a cell that somebody else works on is left alone.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// Time beyond its budget after which a fit that does not end by itself is ended.
@@ -340,7 +340,6 @@ impl Pool<'_> {
 /// Waits for a process; `None` after ending it because the time is over.
 fn waited(child: &mut Child, limit: Option<Duration>) -> std::io::Result<Option<ExitStatus>> {
     let began = Instant::now();
-    let mut pause = POLL.0;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -350,8 +349,7 @@ fn waited(child: &mut Child, limit: Option<Duration>) -> std::io::Result<Option<
             child.wait()?;
             return Ok(None);
         }
-        std::thread::sleep(pause);
-        pause = (pause * 5 / 4).min(POLL.1);
+        std::thread::sleep(POLL);
     }
 }
 
