@@ -74,6 +74,8 @@ pub struct Job {
     pub cell: String,
     /// The experiment, beside this file.
     pub experiment: String,
+    /// It and all other files of the cell. Whatever else lies there was left by a worker that was killed.
+    pub inputs: Vec<String>,
     /// Whether costs are profiled.
     pub profiles: bool,
     /// Draws from the posterior.
@@ -231,18 +233,13 @@ impl CampaignFolder {
     ///
     /// # Errors
     /// [`FolderError`] if it cannot be written.
-    pub fn finish(&self, key: &str, report: &Path) -> Result<(), FolderError> {
+    pub fn finish(&self, key: &str, report: &Path, inputs: &[String]) -> Result<(), FolderError> {
         let (work, place) = (self.work(key), self.fit(key));
         let moved = (|| -> std::io::Result<()> {
-            let inputs = report.join("input");
-            fs::create_dir_all(&inputs)?;
-            for entry in fs::read_dir(&work)? {
-                let path = entry?.path();
-                let is_input = path.is_file() && path.file_name().is_some_and(|n| n != JOB);
-                let is_log = path.extension().is_some_and(|e| e == "log");
-                if is_input && !is_log {
-                    fs::copy(&path, inputs.join(path.file_name().unwrap_or_default()))?;
-                }
+            let folder = report.join("input");
+            fs::create_dir_all(&folder)?;
+            for name in inputs {
+                fs::copy(work.join(name), folder.join(name))?;
             }
             let checksums = checksums(report)?;
             let json = serde_json::to_vec_pretty(&checksums).map_err(std::io::Error::other)?;

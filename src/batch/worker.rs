@@ -112,7 +112,8 @@ pub fn work<A: Archive>(
     if let Err(error) = report::write(&staging, &study, &report) {
         return failed(format!("the report cannot be written: {error}"));
     }
-    folder.finish(key, &staging).map_err(|e| e.to_string())?;
+    let finished = folder.finish(key, &staging, &job.inputs);
+    finished.map_err(|e| e.to_string())?;
     Ok(Ended::Done)
 }
 

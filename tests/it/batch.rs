@@ -14,7 +14,7 @@ use crate::predict::sulfit;
 use crate::support::project;
 
 /// A copy of the test campaign with so many cells, its paths absolute.
-fn campaign(folder: &Path, cells: usize) -> PathBuf {
+pub(crate) fn campaign(folder: &Path, cells: usize) -> PathBuf {
     let from = project("tests/files/good/campaign");
     for file in [
         "campaign.toml",
@@ -46,17 +46,17 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn run(campaign: &Path, out: &Path, more: &[&str]) -> Output {
+pub(crate) fn run(campaign: &Path, out: &Path, more: &[&str]) -> Output {
     let arguments = ["batch", "run", text(campaign), "--out", text(out)];
     sulfit(&[&arguments[..], more].concat())
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// The numbers for the content of every file of every finished fit.
-fn checksums(out: &Path) -> BTreeMap<String, String> {
+pub(crate) fn checksums(out: &Path) -> BTreeMap<String, String> {
     let fits = std::fs::read_dir(out.join("fits")).unwrap();
     let each = fits.map(|entry| {
         let entry = entry.unwrap();

@@ -30,6 +30,7 @@ mod reference;
 mod replay;
 mod robustness;
 mod sensitivity;
+mod slurm;
 mod strd;
 mod support;
 mod surrogate;

@@ -274,10 +274,12 @@ impl Pool<'_> {
             State::Pending => {}
         }
         let campaign = &self.place.campaign;
-        let experiment = task.instance.files.first().map(|(name, _)| name.clone());
+        let files = task.instance.files.iter();
+        let inputs: Vec<String> = files.map(|(name, _)| name.clone()).collect();
         let job = Job {
             cell: task.cell.clone(),
-            experiment: experiment.unwrap_or_default(),
+            experiment: inputs.first().cloned().unwrap_or_default(),
+            inputs,
             profiles: campaign.profiles,
             posterior: campaign.posterior,
             ablate: campaign.ablate,
