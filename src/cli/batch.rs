@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::Subcommand;
+use rayon::prelude::*;
 
 use super::EXIT_INCOMPLETE;
 use super::print;
@@ -31,6 +32,7 @@ use crate::config::Campaign;
 use crate::config::CampaignCell;
 use crate::config::Instance;
 use crate::config::read_campaign;
+use crate::config::read_study;
 use run::RunArguments;
 use submit::SubmitArguments;
 
@@ -105,19 +107,13 @@ pub(super) fn run_batch(arguments: &BatchArguments) -> Result<ExitCode, String> 
 /// Tells what a campaign file asks for, and checks the experiment of every cell.
 pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
     let campaign = read_campaign(file).map_err(|error| error.to_string())?;
-    let all = keys(&campaign);
-    let bad: Vec<String> = campaign
-        .cells
-        .iter()
-        .zip(&all)
-        .filter_map(|(cell, key)| Some(format!("cell '{}': {}", cell.name, key.as_ref().err()?)))
+    let instances: Vec<Result<Instance, String>> = keys(&campaign)
+        .into_iter()
+        .map(|instance| instance.map_err(|error| error.to_string()))
         .collect();
-    if let Some(first) = bad.first() {
-        let more = match bad.len() - 1 {
-            0 => String::new(),
-            n => format!(" (and {n} more cells)"),
-        };
-        return Err(format!("{first}{more}"));
+    let problems = problems(&campaign, &instances);
+    if !problems.is_empty() {
+        return Err(listed(&problems));
     }
     let skipped = campaign.cells.iter().filter(|c| c.skip.is_some()).count();
     print(&format!(
@@ -126,6 +122,61 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
         campaign.cells.len()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with a campaign: with its table, or with the experiment of a cell, by its position.
+type Problem = (Option<usize>, String);
+
+/// Everything that is wrong, before anything runs.
+fn problems(campaign: &Campaign, instances: &[Result<Instance, String>]) -> Vec<Problem> {
+    let table = campaign.table().display();
+    let idle = campaign.idle_columns().into_iter().map(|column| {
+        let problem = format!(
+            "{table}: header: found column '{column}', expected one that a template asks for as {{{column}}}, or name, catalyst, replicate, skip"
+        );
+        (None, problem)
+    });
+    let of_cells = campaign.cells.par_iter().zip(instances).enumerate();
+    let of_cells: Vec<Problem> = of_cells
+        .filter(|(_, (cell, _))| cell.skip.is_none())
+        .filter_map(|(position, (cell, instance))| {
+            let problem = match instance {
+                Ok(instance) => experiment_problem(instance)?,
+                Err(problem) => problem.clone(),
+            };
+            Some((Some(position), format!("cell '{}': {problem}", cell.name)))
+        })
+        .collect();
+    idle.chain(of_cells).collect()
+}
+
+/// What is wrong with the experiment of a cell: it is written into a folder that is gone afterwards, and read.
+fn experiment_problem(instance: &Instance) -> Option<String> {
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return Some(format!("no temporary folder: {error}")),
+    };
+    for (name, text) in &instance.files {
+        if let Err(error) = std::fs::write(folder.path().join(name), text) {
+            return Some(format!("no temporary file: {error}"));
+        }
+    }
+    let (name, _) = instance.files.first()?;
+    let error = read_study(&folder.path().join(name)).err()?;
+    let place = format!("{}/", folder.path().display());
+    Some(error.to_string().replace(&place, ""))
+}
+
+/// Problems as lines.
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<&str> = problems
+        .iter()
+        .map(|(_, problem)| problem.as_str())
+        .collect();
+    match lines.as_slice() {
+        [one] => (*one).to_owned(),
+        many => format!("{} problems\n  {}", many.len(), many.join("\n  ")),
+    }
 }
 
 /// A campaign with its folder.

@@ -236,6 +236,27 @@ fn read_cells(path: &Path) -> Result<Vec<CampaignCell>, ConfigError> {
 }
 
 impl Campaign {
+    /// Columns of the table that no template asks for and that mean nothing by themselves.
+    pub fn idle_columns(&self) -> Vec<String> {
+        let own = [NAME, CATALYST, REPLICATE, SKIP];
+        let columns = self
+            .cells
+            .first()
+            .into_iter()
+            .flat_map(|cell| cell.values.keys());
+        let idle = columns.filter(|column| {
+            let asked = format!("{{{column}}}");
+            let is_asked = self.templates.iter().any(|t| t.text.contains(&asked));
+            !is_asked && !own.contains(&column.as_str())
+        });
+        idle.cloned().collect()
+    }
+
+    /// The table of cells.
+    pub fn table(&self) -> &Path {
+        &self.table
+    }
+
     /// A number for the campaign's own files: its settings, templates and cells.
     pub fn fingerprint(&self) -> u64 {
         let templates: Vec<&str> = self.templates.iter().map(|t| t.text.as_str()).collect();

@@ -281,7 +281,23 @@ fn failures_stay_with_their_cell() {
     let cells = std::fs::read_to_string(&table).unwrap();
     let cells = cells.replacen("cell 1,B,1,1,887", "cell 1,B,1,1,", 1) + "bad,A,9,9,-5,120,0.2\n";
     std::fs::write(&table, cells).unwrap();
+    // All problems at once, and nothing is run.
     let output = run(&campaign, &out, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = said(&output);
+    assert!(told.contains("error: 2 problems"), "{told}");
+    assert!(
+        told.contains("cell 'cell 1': ") && told.contains("cell 'bad': "),
+        "{told}"
+    );
+    assert!(
+        told.contains("nothing was run; --keep-going runs the others"),
+        "{told}"
+    );
+    assert!(
+        !out.join("fits").exists() || std::fs::read_dir(out.join("fits")).unwrap().count() == 0
+    );
+    let output = run(&campaign, &out, &["--keep-going"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         said(&output).contains("4 cells: 2 done, 2 failed, 0 skipped"),
@@ -456,6 +472,18 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "cell 1,",
         ",",
         "line 3, column 'name': found nothing, expected a name for the cell",
+    ),
+    (
+        "cells.csv",
+        "name,catalyst,replicate,seed",
+        "name,catalyst,colour,seed",
+        "header: found column 'colour', expected one that a template asks for as {colour}, or name, catalyst, replicate, skip",
+    ),
+    (
+        "experiment.toml",
+        "separator = 4",
+        "separator = 0",
+        "2 problems",
     ),
     (
         "dataset.toml",

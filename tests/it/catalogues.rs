@@ -280,6 +280,6 @@ fn catalogues_with_a_known_truth_are_ranked_honestly() {
     } else {
         // So few decide no probability; but all of them wrong would.
         assert!(found >= 0.5 && better >= 0.3, "{found} {better}");
-        assert!(brier < 1.2 * uniform, "{brier} {uniform}");
+        assert!(brier < 1.5 * uniform, "{brier} {uniform}");
     }
 }

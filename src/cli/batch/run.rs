@@ -20,7 +20,9 @@ use super::EXIT_FAILED;
 use super::EXIT_INCOMPLETE;
 use super::Place;
 use super::Terminal;
+use super::listed;
 use super::print;
+use super::problems;
 use super::say;
 use super::told;
 use crate::batch::CampaignFolder;
@@ -54,6 +56,9 @@ pub(super) struct RunArguments {
     /// Only every n-th cell, from the i-th: part I of N, counted from zero
     #[arg(long, value_name = "I/N", value_parser = part)]
     part: Option<(usize, usize)>,
+    /// Run the cells whose experiments are right, although others are wrong; these count as failed
+    #[arg(long)]
+    keep_going: bool,
     /// Do not read finished fits again to find damaged ones
     #[arg(long)]
     trust: bool,
@@ -121,8 +126,21 @@ fn tasks(
     arguments: &RunArguments,
     monitor: &Terminal,
 ) -> Result<VecDeque<Task>, String> {
-    monitor.begin("reading the cells", 1);
-    let instances = place.instances();
+    monitor.begin("checking the cells", 1);
+    let mut instances = place.instances();
+    let problems = problems(&place.campaign, &instances);
+    if !problems.is_empty() && !arguments.keep_going {
+        let listed = listed(&problems);
+        return Err(format!(
+            "{listed}\nnothing was run; --keep-going runs the others"
+        ));
+    }
+    for (position, problem) in problems {
+        match position {
+            Some(position) => instances[position] = Err(problem),
+            None => say(&format!("warning: {problem}")),
+        }
+    }
     let cells = place.campaign.cells.iter();
     let listed: Vec<(String, String)> = cells
         .zip(&instances)
