@@ -10,6 +10,8 @@ use crate::estimate::Level;
 use crate::estimate::Relation;
 use crate::estimate::normals;
 
+/// What stands for the catalyst of a parameter that all cells have in common.
+const ALL: &str = "all cells";
 /// Draws of the joint estimate.
 const DRAWS: usize = 1000;
 /// Beliefs: scatter between catalysts and between cells, in ln, with the standard deviations of their logarithms.
@@ -39,11 +41,27 @@ pub struct CatalystConstant {
 type OfCatalysts<'c> = BTreeMap<&'c str, Vec<(f64, f64)>>;
 
 /// Estimates the constants of all catalysts jointly. Parameters whose prior is not on a logarithm, and those without an
-/// uncertainty, are left out.
+/// uncertainty, are left out. Those in `shared` have one value for all cells, whatever their catalyst.
 ///
 /// # Errors
-/// If the sampler gives up.
-pub fn pooled(cells: &[CollectedCell], seed: u64) -> Result<Vec<CatalystConstant>, String> {
+/// If no cell has a shared parameter, or the sampler gives up.
+pub fn pooled(
+    cells: &[CollectedCell],
+    shared: &[String],
+    seed: u64,
+) -> Result<Vec<CatalystConstant>, String> {
+    let all = || cells.iter().flat_map(|cell| &cell.report.parameters);
+    for name in shared {
+        if !all().any(|p| p.name == *name) {
+            let mut known: Vec<&str> = all().map(|p| p.name.as_str()).collect();
+            known.sort_unstable();
+            known.dedup();
+            return Err(format!(
+                "shared: found '{name}', expected one of {}",
+                known.join(", ")
+            ));
+        }
+    }
     let mut of_parameter: BTreeMap<(&str, &str), OfCatalysts<'_>> = BTreeMap::new();
     for cell in cells {
         for p in &cell.report.parameters {
@@ -52,7 +70,12 @@ pub fn pooled(cells: &[CollectedCell], seed: u64) -> Result<Vec<CatalystConstant
             };
             let key = (p.name.as_str(), p.unit.as_str());
             let catalysts = of_parameter.entry(key).or_default();
-            let own = catalysts.entry(cell.catalyst.as_str()).or_default();
+            let catalyst = if shared.contains(&p.name) {
+                ALL
+            } else {
+                cell.catalyst.as_str()
+            };
+            let own = catalysts.entry(catalyst).or_default();
             own.push((p.value.ln(), sd.max(1e-6)));
         }
     }

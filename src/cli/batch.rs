@@ -111,7 +111,7 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
         .into_iter()
         .map(|instance| instance.map_err(|error| error.to_string()))
         .collect();
-    let problems = problems(&campaign, &instances);
+    let problems = problems(&campaign, &instances, (0, 1));
     if !problems.is_empty() {
         return Err(listed(&problems));
     }
@@ -127,8 +127,12 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
 /// What is wrong with a campaign: with its table, or with the experiment of a cell, by its position.
 type Problem = (Option<usize>, String);
 
-/// Everything that is wrong, before anything runs.
-fn problems(campaign: &Campaign, instances: &[Result<Instance, String>]) -> Vec<Problem> {
+/// Everything that is wrong with every n-th cell, from the i-th, before anything runs.
+fn problems(
+    campaign: &Campaign,
+    instances: &[Result<Instance, String>],
+    (i, n): (usize, usize),
+) -> Vec<Problem> {
     let table = campaign.table().display();
     let idle = campaign.idle_columns().into_iter().map(|column| {
         let problem = format!(
@@ -138,7 +142,7 @@ fn problems(campaign: &Campaign, instances: &[Result<Instance, String>]) -> Vec<
     });
     let of_cells = campaign.cells.par_iter().zip(instances).enumerate();
     let of_cells: Vec<Problem> = of_cells
-        .filter(|(_, (cell, _))| cell.skip.is_none())
+        .filter(|(position, (cell, _))| cell.skip.is_none() && position % n == i)
         .filter_map(|(position, (cell, instance))| {
             let problem = match instance {
                 Ok(instance) => experiment_problem(instance)?,
@@ -294,7 +298,7 @@ fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
     }
     let collected = collect(&place.folder, &done);
     let suspicions = suspicions(&collected.cells);
-    let constants = pooled(&collected.cells, SEED)?;
+    let constants = pooled(&collected.cells, &place.campaign.shared, SEED)?;
     let folder = place.folder.root().join("collected");
     write_campaign(&folder, &collected, &suspicions, &constants)
         .map_err(|error| error.to_string())?;

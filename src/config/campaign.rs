@@ -35,6 +35,9 @@ struct RawCampaign {
     /// The experiment first, then the files that it names and that have placeholders, too.
     templates: Vec<PathBuf>,
     cells: PathBuf,
+    /// Parameters that all cells have in common, whatever their catalyst.
+    #[serde(default)]
+    shared: Vec<String>,
     #[serde(default)]
     fit: RawEffort,
     #[serde(default)]
@@ -94,6 +97,8 @@ pub struct Campaign {
     pub path: PathBuf,
     /// The cells, in the order of the table.
     pub cells: Vec<CampaignCell>,
+    /// Parameters that all cells have in common, whatever their catalyst: those of electrolyte and separator.
+    pub shared: Vec<String>,
     /// Whether costs are profiled.
     pub profiles: bool,
     /// Draws from the posterior.
@@ -159,6 +164,7 @@ pub fn read_campaign(path: &Path) -> Result<Campaign, ConfigError> {
         cells: read_cells(&table)?,
         name: raw.name,
         path: path.to_owned(),
+        shared: raw.shared,
         profiles: raw.fit.profiles,
         posterior: raw.fit.posterior,
         ablate: raw.fit.ablate,

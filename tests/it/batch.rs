@@ -103,8 +103,10 @@ fn campaign_is_the_same_on_any_number_of_threads_and_done_once() {
         assert_eq!(file(&one, name), file(&two, name), "{name}");
     }
     assert_eq!(file(&one, "parameters.csv").lines().count(), 1 + 6 * 3);
-    // Two catalysts of three cells each, three constants.
-    assert_eq!(file(&one, "catalysts.csv").lines().count(), 1 + 2 * 3);
+    // Two catalysts of three cells each, three constants, one of which all cells have in common.
+    let catalysts = file(&one, "catalysts.csv");
+    assert_eq!(catalysts.lines().count(), 1 + 2 * 2 + 1);
+    assert!(catalysts.contains("Scoat,all cells,6.0,"), "{catalysts}");
 }
 
 /// What a campaign collects is ranked as it stands.

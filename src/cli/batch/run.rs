@@ -128,7 +128,8 @@ fn tasks(
 ) -> Result<VecDeque<Task>, String> {
     monitor.begin("checking the cells", 1);
     let mut instances = place.instances();
-    let problems = problems(&place.campaign, &instances);
+    let (i, n) = arguments.part.unwrap_or((0, 1));
+    let problems = problems(&place.campaign, &instances, (i, n));
     if !problems.is_empty() && !arguments.keep_going {
         let listed = listed(&problems);
         return Err(format!(
@@ -155,7 +156,6 @@ fn tasks(
         .folder
         .list(&place.campaign, &listed)
         .map_err(|e| e.to_string())?;
-    let (i, n) = arguments.part.unwrap_or((0, 1));
     let mut tasks = VecDeque::new();
     let mut keys = std::collections::BTreeSet::new();
     let cells = place.campaign.cells.iter().zip(instances).enumerate();
