@@ -72,7 +72,8 @@ pub fn is_training_file(path: &Path) -> bool {
     let table = read_text(path)
         .ok()
         .and_then(|text| text.parse::<toml::Table>().ok());
-    table.is_some_and(|table| table.contains_key("experiment"))
+    // Predictions and rankings name an experiment, too, and a fit of it.
+    table.is_some_and(|table| table.contains_key("experiment") && !table.contains_key("fit"))
 }
 
 /// Checks a raw training file against its experiment.

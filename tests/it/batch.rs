@@ -393,6 +393,34 @@ fn budgets_end_a_fit_and_not_the_campaign() {
     assert!(told.contains("its budget of memory is 0.06 GiB"), "{told}");
 }
 
+/// A folder that cannot be written is told before anything runs; needs a file system of its own, as root may write
+/// anywhere else.
+#[test]
+fn read_only_folder_is_told_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let campaign = campaign(folder.path(), 2);
+    let out = folder.path().join("frozen");
+    std::fs::create_dir(&out).unwrap();
+    let arguments = ["-t", "tmpfs", "-o", "ro", "tmpfs", text(&out)];
+    let mounted = Command::new("mount")
+        .args(arguments)
+        .stderr(Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        println!("skipped: no file system can be mounted here");
+        return;
+    }
+    let output = run(&campaign, &out, &[]);
+    let _ = Command::new("umount").arg(&out).status();
+    assert_eq!(output.status.code(), Some(2));
+    let told = said(&output);
+    assert!(
+        told.contains("cannot be written: Read-only file system"),
+        "{told}"
+    );
+    assert!(told.contains("choose another folder with --out"), "{told}");
+}
+
 /// A full disk is told, and nothing half-written counts; needs a small file system, which only root can make.
 #[test]
 fn full_disk_is_told_and_survived() {

@@ -254,6 +254,33 @@ fn electrolyte_sets_the_separator() {
     );
 }
 
+#[test]
+fn check_tells_what_a_prediction_asks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let fit = small_fit().to_str().unwrap();
+    let path = edited(folder.path(), "no_fit_here", fit);
+    let output = sulfit(&["check", path.to_str().unwrap()]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("6 conditions, cycles [1, 2], 12 draws of each of 1 variants"),
+        "{told}"
+    );
+    let file = std::fs::read_to_string(project("tests/files/good/small_rank.toml")).unwrap();
+    let small = project("tests/files/good/small.toml");
+    let table = project("tests/files/good/small_candidates.csv");
+    let file = file
+        .replace("no_fit_here", fit)
+        .replace("\"small.toml\"", &format!("\"{}\"", small.display()))
+        .replace("small_candidates.csv", table.to_str().unwrap());
+    std::fs::write(&path, file).unwrap();
+    let output = sulfit(&["check", path.to_str().unwrap()]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("5 candidates, 1 of them fitted, against STAR"),
+        "{told}"
+    );
+}
+
 /// A copy of the prediction file with one change, and what it must say.
 fn refusal(find: &str, put: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
