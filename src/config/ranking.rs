@@ -40,6 +40,7 @@ use crate::rank::catalyst_parameters;
 use crate::report::HANDOVER_FILE;
 use crate::simulate::Resolution;
 use crate::surrogate::Surrogate;
+use crate::surrogate::structure;
 
 /// Draws unless the file says otherwise.
 const DRAWS: usize = 128;
@@ -226,6 +227,13 @@ impl Reader<'_> {
             .setting(&study, (&raw.protocol, &raw.own), cycles)?;
         let fit = fit.map_or_else(|| self.folder.join(&raw.fit), Path::to_owned);
         let fitted = read_fitted(&fit, &study)?;
+        let equations = |f: &Fitted| structure(&study.variants[f.variant].mechanism);
+        if fitted.iter().any(|f| equations(f) != equations(&fitted[0])) {
+            let expected = "variants of one mechanism, so that their constants mean the same";
+            return Err(self
+                .place()
+                .value("fit", "variants with other equations", expected));
+        }
         let table = candidates.map_or_else(|| self.folder.join(&raw.candidates), Path::to_owned);
         let rows = read_candidates(&table, self.transfer()?)?;
         let (entrants, reference) = self.entrants(&study, &fit, (&table, &rows))?;
