@@ -227,13 +227,7 @@ impl Reader<'_> {
             .setting(&study, (&raw.protocol, &raw.own), cycles)?;
         let fit = fit.map_or_else(|| self.folder.join(&raw.fit), Path::to_owned);
         let fitted = read_fitted(&fit, &study)?;
-        let equations = |f: &Fitted| structure(&study.variants[f.variant].mechanism);
-        if fitted.iter().any(|f| equations(f) != equations(&fitted[0])) {
-            let expected = "variants of one mechanism, so that their constants mean the same";
-            return Err(self
-                .place()
-                .value("fit", "variants with other equations", expected));
-        }
+        self.check_equations(&study, &fitted)?;
         let table = candidates.map_or_else(|| self.folder.join(&raw.candidates), Path::to_owned);
         let rows = read_candidates(&table, self.transfer()?)?;
         let (entrants, reference) = self.entrants(&study, &fit, (&table, &rows))?;
@@ -276,6 +270,18 @@ impl Reader<'_> {
             surrogate,
             study,
         })
+    }
+
+    /// One cell's constants must mean the same in all variants.
+    fn check_equations(&self, study: &Study, fitted: &[Fitted]) -> Result<(), ConfigError> {
+        let equations = |f: &Fitted| structure(&study.variants[f.variant].mechanism);
+        if fitted.iter().all(|f| equations(f) == equations(&fitted[0])) {
+            return Ok(());
+        }
+        let expected = "variants of one mechanism, so that their constants mean the same";
+        Err(self
+            .place()
+            .value("fit", "variants with other equations", expected))
     }
 
     fn positive(&self, key: &str, value: f64) -> Result<f64, ConfigError> {
