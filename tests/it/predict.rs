@@ -437,3 +437,96 @@ fn fits_that_do_not_belong_are_refused() {
         "found no posterior.json, expected the folder of a report; run sulfit fit first"
     ));
 }
+
+/// Loadings among the fitted data are left out in turn, and the baseline is what the other loading gave.
+#[test]
+fn loadings_are_left_out_in_turn() {
+    let mut study = read_study(&project("tests/files/good/small.toml")).unwrap();
+    let fitted = read_fitted(small_fit(), &study).unwrap();
+    let thick = study.predictions.remove(0);
+    study.observations.push(sulfit::estimate::Observation {
+        target: thick.target,
+        measured: thick.measured,
+        noise: sulfit::estimate::Noise::Relative(0.03),
+    });
+    let context = (
+        &crate::support::Silent as _,
+        &sulfit::estimate::Forgetful as _,
+    );
+    let scores = sulfit::predict::scores(&study, (&fitted, &[1.0]), 0.03, context);
+    let of = |loading: f64| {
+        let is = |left: &sulfit::predict::Left| matches!(left, sulfit::predict::Left::Loading(l) if (l - loading).abs() < 1e-9);
+        scores.iter().find(|score| is(&score.left)).unwrap()
+    };
+    for (loading, measured, other) in [(1.0, 925.0, 964.0), (4.0, 964.0, 925.0)] {
+        let number = &of(loading).numbers[0];
+        assert!((number.measured - measured).abs() < 1e-9);
+        assert!(
+            number.baselines.iter().all(|b| (b - other).abs() < 1e-9),
+            "{number:?}"
+        );
+        // One capacity foretells the other, as nothing but the loading differs.
+        assert!((number.mean() / other - 1.0).abs() < 0.15, "{number:?}");
+    }
+}
+
+/// The shipped surrogate answers for its protocol; what lies outside its box the cell model answers, and both are
+/// counted.
+#[test]
+fn surrogate_answers_and_refusals_are_simulated() {
+    let plan =
+        sulfit::config::read_plan(&project("experiments/star_lcnc_thick_surrogate.toml")).unwrap();
+    let folder = project("models/surrogates/mg_s_tandem_thick");
+    let surrogate = sulfit::config::read_surrogate(&folder, &plan.mechanism).unwrap();
+    let setting = Setting {
+        protocol: plan.protocols[0].clone(),
+        step: 1,
+        cycles: vec![1, 10],
+    };
+    let cloud =
+        sulfit::predict::Cloud::new(setting.clone(), plan.mechanism.clone(), plan.resolution);
+    let cloud = cloud
+        .with_surrogate(std::sync::Arc::new(surrogate.clone()))
+        .unwrap();
+    let condition = Condition {
+        loading_kg_m2: 0.02,
+        c_rate: 0.2,
+        electrolyte_m3_kg: None,
+    };
+    let mut values = plan.mechanism.parameters().values();
+    // The value of the mechanism file lies beyond the box, which is that of a fit.
+    let exponent = plan.mechanism.parameters().find("pp").unwrap();
+    values[exponent.index()] = 0.5;
+    let values = Setting::designed(&plan.mechanism, values, &condition).unwrap();
+    let id = plan.mechanism.parameters().find("kdes").unwrap();
+    let mut outside = values.clone();
+    outside[id.index()] = 2e-4;
+    let points = [(values, condition), (outside, condition)];
+    let answers = cloud.answers(&points, &|| true);
+    let report = cloud.report();
+    assert_eq!(
+        (
+            report.by_surrogate,
+            report.refused,
+            report.by_model,
+            report.failed
+        ),
+        (1, 1, 1, 0)
+    );
+    let said = answers[0].as_ref().unwrap()[0].capacity;
+    let truth = cloud.by_model(&points[0]).unwrap()[0].capacity;
+    assert!((said - truth).abs() < 240.0, "{said} {truth}");
+    assert!(answers[1].is_some());
+    // Another protocol is not its own.
+    let mut other = setting;
+    other.protocol.steps.remove(0);
+    other.step = 0;
+    let cloud = sulfit::predict::Cloud::new(other, plan.mechanism.clone(), plan.resolution);
+    let refusal = cloud
+        .with_surrogate(std::sync::Arc::new(surrogate))
+        .unwrap_err();
+    assert!(
+        refusal.contains("it was not trained for the capacity of cycle 1"),
+        "{refusal}"
+    );
+}
