@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use clap::Subcommand;
-use rayon::prelude::*;
 
 use super::EXIT_INCOMPLETE;
 use super::print;
@@ -42,6 +43,10 @@ const EXIT_BUSY: u8 = 3;
 const EXIT_FAILED: u8 = 4;
 /// Seed of what is estimated over all cells.
 const SEED: u64 = 1;
+/// Reasons of failures that `status` tells.
+const REASONS: usize = 20;
+/// Cells that are named with a reason.
+const NAMES: usize = 5;
 
 #[derive(Args)]
 pub(super) struct BatchArguments {
@@ -140,18 +145,46 @@ fn problems(
         );
         (None, problem)
     });
-    let of_cells = campaign.cells.par_iter().zip(instances).enumerate();
-    let of_cells: Vec<Problem> = of_cells
-        .filter(|(position, (cell, _))| cell.skip.is_none() && position % n == i)
-        .filter_map(|(position, (cell, instance))| {
-            let problem = match instance {
-                Ok(instance) => experiment_problem(instance)?,
-                Err(problem) => problem.clone(),
-            };
-            Some((Some(position), format!("cell '{}': {problem}", cell.name)))
-        })
-        .collect();
+    let of_cells = on_all_cores(campaign.cells.len(), |position| {
+        if campaign.cells[position].skip.is_some() || position % n != i {
+            return None;
+        }
+        let problem = match &instances[position] {
+            Ok(instance) => experiment_problem(instance)?,
+            Err(problem) => problem.clone(),
+        };
+        let cell = &campaign.cells[position].name;
+        Some((Some(position), format!("cell '{cell}': {problem}")))
+    });
+    let of_cells = of_cells.into_iter().flatten();
     idle.chain(of_cells).collect()
+}
+
+/// The answers to `0..n` in their order. Reading a table waits for the thread pool of polars; a thread of another
+/// pool begins with the next cell while it waits, one upon the other until its stack is full, and plain threads do not.
+fn on_all_cores<T: Send>(n: usize, answer: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicUsize::new(0);
+    let mut answers: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut own = Vec::new();
+            loop {
+                let position = next.fetch_add(1, Ordering::Relaxed);
+                if position >= n {
+                    return own;
+                }
+                own.push((position, answer(position)));
+            }
+        };
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let joined = threads.into_iter().map(|thread| match thread.join() {
+            Ok(own) => own,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.flatten().collect()
+    });
+    answers.sort_by_key(|(position, _)| *position);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// What is wrong with the experiment of a cell: it is written into a folder that is gone afterwards, and read.
@@ -254,13 +287,43 @@ fn status(arguments: &PlaceArguments) -> Result<ExitCode, String> {
     print(&format!("{}\n", told(&place.progress())));
     print(&submit::queue(place.folder.root()));
     let keys = place.keys();
-    for cell in &place.campaign.cells {
-        let state = keys.get(&cell.name).map(|key| place.folder.state(key));
-        if let Some(State::Failed(failure)) = state {
-            print(&format!("  {}: {}\n", cell.name, failure.reason));
+    let failures = place.campaign.cells.iter().filter_map(|cell| {
+        match place.folder.state(keys.get(&cell.name)?) {
+            State::Failed(failure) => {
+                // A reason that names its cell is the same reason in another cell.
+                let named = format!("cell '{}': ", cell.name);
+                Some((failure.reason.replace(&named, ""), cell.name.as_str()))
+            }
+            _ => None,
+        }
+    });
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for (reason, cell) in failures {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, cells)) => cells.push(cell),
+            None => reasons.push((reason, vec![cell])),
         }
     }
+    reasons.sort_by_key(|(_, cells)| std::cmp::Reverse(cells.len()));
+    for (reason, cells) in reasons.iter().take(REASONS) {
+        print(&format!("  {}: {reason}\n", some_of(cells)));
+    }
+    if reasons.len() > REASONS {
+        let more = reasons.len() - REASONS;
+        print(&format!(
+            "  and {more} more reasons; failed/ holds them all\n"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first few names, and how many more there are.
+fn some_of(names: &[&str]) -> String {
+    let first = names[..names.len().min(NAMES)].join(", ");
+    match names.len().checked_sub(NAMES) {
+        None | Some(0) => first,
+        Some(more) => format!("{first} and {more} more"),
+    }
 }
 
 fn retry(arguments: &RetryArguments) -> Result<ExitCode, String> {

@@ -600,3 +600,27 @@ fn slurm_script_is_shown_without_submitting() {
     }
     assert!(!out.exists());
 }
+
+#[test]
+fn a_thousand_cells_are_checked_and_their_failures_told_in_a_few_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let campaign = campaign(folder.path(), 1000);
+    let output = sulfit(&["check", text(&campaign)]);
+    assert!(output.status.success(), "{}", said(&output));
+
+    let experiment = folder.path().join("experiment.toml");
+    let right = std::fs::read_to_string(&experiment).unwrap();
+    std::fs::write(&experiment, right.replace("{seed}", "{sead}")).unwrap();
+    let out = folder.path().join("out");
+    let output = run(&campaign, &out, &["--keep-going"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let output = sulfit(&["batch", "status", text(&campaign), "--out", text(&out)]);
+    let said = said(&output);
+    assert!(said.contains("1000 failed"), "{said}");
+    assert!(
+        said.contains("cell 0, cell 1, cell 2, cell 3, cell 4 and 995 more: bad input:"),
+        "{said}"
+    );
+    assert!(said.contains("placeholder '{sead}'"), "{said}");
+    assert!(said.lines().count() < 10, "{said}");
+}
