@@ -357,7 +357,7 @@ fn budgets_end_a_fit_and_not_the_campaign() {
         text(&out),
     ]));
     assert!(
-        told.contains("cell 0: out of time: not finished in 0.0001 min"),
+        told.contains("cell 0, cell 1: out of time: not finished in 0.0001 min"),
         "{told}"
     );
     // With more time they go on from where they stood, and end as if nothing had happened.
