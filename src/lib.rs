@@ -36,4 +36,6 @@ pub mod config;
 
 pub mod batch;
 
+pub mod document;
+
 pub mod cli;

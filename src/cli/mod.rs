@@ -6,6 +6,7 @@ mod predict;
 mod progress;
 mod rank;
 mod raw;
+mod report_command;
 mod state;
 mod train;
 
@@ -47,6 +48,8 @@ use rank::RankArguments;
 use rank::run_rank;
 use raw::RawArguments;
 use raw::run_raw;
+use report_command::ReportArguments;
+use report_command::run_report;
 use state::FolderArchive;
 use train::TrainArguments;
 use train::run_train;
@@ -80,6 +83,8 @@ enum Command {
     Rank(RankArguments),
     /// Fit many cells: safe against every interruption, on one machine or a Slurm cluster
     Batch(BatchArguments),
+    /// Tell about finished results on one page: data against fit, parameters, predictions, rankings
+    Report(ReportArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
     Check(CheckArguments),
     /// Read files of instruments, check them, and write one record in the Battery Data Format
@@ -176,6 +181,7 @@ pub fn run() -> ExitCode {
         Command::Predict(arguments) => run_predict(&arguments),
         Command::Rank(arguments) => run_rank(&arguments),
         Command::Batch(arguments) => run_batch(&arguments),
+        Command::Report(arguments) => run_report(&arguments),
         Command::Check(arguments) => run_check(&arguments.file),
         Command::Import(arguments) => run_import(&arguments),
         Command::Inspect(arguments) => run_inspect(&arguments),

@@ -28,6 +28,8 @@ impl FolderArchive {
         // fitted is no part of it: a longer search goes on from a shorter one.
         let mut study = study.clone();
         study.settings.starts = 0;
+        // Their content is in the study; a comment in them is no part of it.
+        study.inputs.clear();
         format!("{study:?}").hash(&mut hasher);
         Self {
             folder: report

@@ -1,5 +1,6 @@
 //! Experiment files: `experiments/<name>.toml`, from raw mirror to study.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use super::model::read_mechanism;
 use super::store::RecordStore;
 use crate::estimate::Alternative;
 use crate::estimate::FitSettings;
+use crate::estimate::Input;
 use crate::estimate::Noise;
 use crate::estimate::Observation;
 use crate::estimate::Ordering;
@@ -28,6 +30,7 @@ use crate::estimate::Study;
 use crate::estimate::Target;
 use crate::estimate::Variant;
 use crate::mechanism::Mechanism;
+use crate::numerics::fingerprint::fingerprint;
 use crate::numerics::loss::Loss;
 use crate::numerics::loss::Robust;
 use crate::observe::Observable;
@@ -42,7 +45,11 @@ use crate::units::Unit;
 /// # Errors
 /// [`ConfigError`] with the file and the line or key at fault.
 pub fn read_study(path: &Path) -> Result<Study, ConfigError> {
-    let study = |builder: &Builder<'_>| builder.study();
+    let study = |builder: &Builder<'_>| {
+        let mut study = builder.study()?;
+        study.inputs = builder.inputs(path);
+        Ok(study)
+    };
     with_builder(path, study)
 }
 
@@ -105,6 +112,8 @@ impl Builder<'_> {
         let mut study = Study {
             name: raw.name.clone(),
             assumptions: raw.assumptions.clone(),
+            origin: self.store.origin(),
+            inputs: Vec::new(),
             cells: raw.cell.iter().map(|cell| cell.name.clone()).collect(),
             curves: curves.measured,
             compared_curves: compared.measured,
@@ -127,6 +136,31 @@ impl Builder<'_> {
         };
         self.find_guide(&mut study)?;
         Ok(study)
+    }
+
+    /// The files that the experiment is read from, itself first, each once.
+    fn inputs(&self, path: &Path) -> Vec<Input> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let sets = self
+            .raw
+            .cell
+            .iter()
+            .filter_map(|cell| cell.dataset.as_ref());
+        let sets = [&self.raw.mechanism, &self.raw.dataset]
+            .into_iter()
+            .chain(sets);
+        let mut paths = vec![path.to_owned()];
+        paths.extend(sets.map(|set| folder.join(set)));
+        paths.extend(self.store.paths());
+        let mut seen = HashSet::new();
+        let inputs = paths.iter().filter(|path| seen.insert(*path));
+        let inputs = inputs.filter_map(|path| {
+            Some(Input {
+                name: path.file_name()?.to_string_lossy().into_owned(),
+                fingerprint: fingerprint(&std::fs::read(path).ok()?),
+            })
+        });
+        inputs.collect()
     }
 
     /// The variants, checked against each other and against the number of data.

@@ -58,6 +58,30 @@ impl RecordStore {
         })
     }
 
+    /// Where the data come from: simulated ones spoil the rest, and what was read from the literature comes before
+    /// what was measured.
+    pub(super) fn origin(&self) -> Origin {
+        let mut origins = self.sets.iter().map(|set| set.origin);
+        let worst = |a: Origin, b: Origin| match (a, b) {
+            (Origin::Synthetic, _) | (_, Origin::Synthetic) => Origin::Synthetic,
+            (Origin::Literature, _) | (_, Origin::Literature) => Origin::Literature,
+            (Origin::Measured, Origin::Measured) => Origin::Measured,
+        };
+        let first = origins.next().unwrap_or(Origin::Measured);
+        origins.fold(first, worst)
+    }
+
+    /// The files with numbers, and those of the records.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let of_set = |set: &Facts| {
+            let records = set.records.iter().map(|record| record.path.clone());
+            std::iter::once(set.path.clone())
+                .chain(records)
+                .collect::<Vec<_>>()
+        };
+        self.sets.iter().flat_map(of_set).collect()
+    }
+
     /// The data set of the experiment.
     pub(super) fn facts(&self) -> &Facts {
         &self.sets[0]

@@ -93,6 +93,7 @@ pub use study::Combination;
 pub use study::FitSettings;
 pub use study::Free;
 pub use study::Guide;
+pub use study::Input;
 pub use study::MeasuredCurve;
 pub use study::Noise;
 pub use study::NoiseGroup;

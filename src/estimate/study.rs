@@ -39,6 +39,15 @@ pub enum Origin {
     Synthetic,
 }
 
+/// A file that a study was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Its name without folders.
+    pub name: String,
+    /// A number for its content.
+    pub fingerprint: u64,
+}
+
 impl Origin {
     /// As it stands in result files.
     pub fn as_str(self) -> &'static str {
@@ -411,6 +420,10 @@ pub struct Study {
     pub name: String,
     /// What is assumed because the source leaves it open.
     pub assumptions: Vec<String>,
+    /// Where the data come from; of several data sets the least trustworthy one tells.
+    pub origin: Origin,
+    /// The files that all this was read from.
+    pub inputs: Vec<Input>,
     /// Names of the cells.
     pub cells: Vec<String>,
     /// The protocols.

@@ -51,6 +51,11 @@ impl Origin {
             .collect()
     }
 
+    /// The same from the metadata of a file; `None` if something is missing or no positive number.
+    pub fn read_pairs(words: Vec<(String, String)>) -> Option<Self> {
+        Self::read(&words.into_iter().collect())
+    }
+
     /// The same from the metadata; `None` if something is missing or no positive number.
     fn read(words: &BTreeMap<String, String>) -> Option<Self> {
         let word = |name: &str| words.get(name).cloned();

@@ -232,6 +232,52 @@ impl Observable {
         )
     }
 
+    /// Its name, as the key of an experiment file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Capacity { .. } => "capacity",
+            Self::MeanVoltage { .. } => "mean_voltage",
+            Self::Energy { .. } => "energy",
+            Self::CapacityMax { .. } => "capacity_max",
+            Self::CapacityRatio { .. } => "capacity_ratio",
+            Self::ActivationVoltage { .. } => "activation_voltage",
+            Self::OxidationPeak { .. } => "oxidation_peak",
+            Self::FirstOxidationPeak { .. } => "first_oxidation_peak",
+            Self::LargestCurrent { .. } => "largest_current",
+            Self::PassedCharge { .. } => "passed_charge",
+            Self::WarburgSlope { .. } => "warburg_slope",
+            Self::Resistance { .. } => "resistance",
+            Self::Transference => "transference",
+            Self::GrowthTime { .. } => "growth_time",
+            Self::DepositionTime { .. } => "deposition_time",
+            Self::AnodeShare { .. } => "anode_share",
+            Self::Point(_) => "point",
+        }
+    }
+
+    /// The step that it is read from, and the cycle, if it is a number of one cycle.
+    pub fn place(&self) -> (Option<usize>, Option<usize>) {
+        match self {
+            Self::Capacity { step, cycle }
+            | Self::MeanVoltage { step, cycle }
+            | Self::Energy { step, cycle } => (Some(*step), Some(*cycle)),
+            Self::CapacityMax { step, .. }
+            | Self::CapacityRatio { step, .. }
+            | Self::ActivationVoltage { step, .. }
+            | Self::OxidationPeak { step, .. }
+            | Self::FirstOxidationPeak { step, .. }
+            | Self::LargestCurrent { step }
+            | Self::PassedCharge { step }
+            | Self::WarburgSlope { step, .. }
+            | Self::Resistance { step, .. }
+            | Self::GrowthTime { step, .. }
+            | Self::DepositionTime { step }
+            | Self::AnodeShare { step } => (Some(*step), None),
+            Self::Point(point) => (Some(point.step()), None),
+            Self::Transference => (None, None),
+        }
+    }
+
     /// The unit of the value.
     pub fn unit(&self) -> &'static str {
         match self {

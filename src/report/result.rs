@@ -1,5 +1,7 @@
 //! `result.json`: the result of a fit for other programs.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use super::ablation::RawAblation;
@@ -36,6 +38,12 @@ pub(super) struct RawResult {
     version: &'static str,
     experiment: String,
     seed: u64,
+    /// What makes this result again, beside the files below.
+    command: String,
+    /// `measured`, `literature` or `synthetic`.
+    data: &'static str,
+    /// The files that it was read from.
+    inputs: Vec<RawInput>,
     interrupted: bool,
     evaluations: usize,
     failed_solves: usize,
@@ -80,6 +88,13 @@ pub(super) struct RawVariant {
 }
 
 #[derive(Serialize)]
+struct RawInput {
+    name: String,
+    /// A number for its content.
+    fingerprint: String,
+}
+
+#[derive(Serialize)]
 struct RawFailure {
     during: String,
     time_s: Option<f64>,
@@ -116,6 +131,13 @@ pub(super) struct RawObservable {
     pub(super) z: Option<f64>,
     pub(super) unit: String,
     pub(super) used_in_fit: bool,
+    /// The protocol that it is read from.
+    pub(super) protocol: String,
+    /// What is read, as a text.
+    pub(super) reading: String,
+    /// The step that it is read from, and the cycle, if it is a number of one cycle.
+    pub(super) step: Option<usize>,
+    pub(super) cycle: Option<usize>,
     pub(super) model_sd: Option<f64>,
 }
 
@@ -180,6 +202,9 @@ impl RawResult {
             version: env!("CARGO_PKG_VERSION"),
             experiment: study.name.clone(),
             seed: study.settings.seed,
+            command: command(study, report),
+            data: study.origin.as_str(),
+            inputs: inputs(study),
             interrupted: report.is_interrupted,
             evaluations: report.evaluations,
             failed_solves: report.failed,
@@ -234,6 +259,43 @@ impl RawVariant {
             orderings: orderings(report),
         }
     }
+}
+
+/// The command that gives this result from the same files.
+fn command(study: &Study, report: &FitReport) -> String {
+    let file = study.inputs.first().map_or("FILE", |input| &*input.name);
+    if report.variants.iter().all(|v| v.estimates.is_empty()) {
+        return format!("sulfit simulate {file}");
+    }
+    let mut command = format!("sulfit fit {file} --starts {}", study.settings.starts);
+    let has = |holds: &dyn Fn(&VariantReport) -> bool| report.variants.iter().any(holds);
+    if has(&|v| v.profiles.iter().any(Option::is_some)) {
+        command += " --profiles";
+    }
+    let mut posteriors = report.variants.iter().filter_map(|v| v.posterior.as_ref());
+    if let Some(Ok(posterior)) = posteriors.next() {
+        let _ = write!(command, " --posterior {}", posterior.n_draws());
+    }
+    let mut weighted = report.variants.iter().filter_map(|v| v.weighted.as_ref());
+    if let Some(Ok(weighted)) = weighted.next() {
+        let _ = write!(
+            command,
+            " --posterior-by-surrogate {}",
+            weighted.draws.len()
+        );
+    }
+    if has(&|v| !v.ablations.is_empty()) {
+        command += " --ablate";
+    }
+    command
+}
+
+fn inputs(study: &Study) -> Vec<RawInput> {
+    let inputs = study.inputs.iter().map(|input| RawInput {
+        name: input.name.clone(),
+        fingerprint: format!("{:016x}", input.fingerprint),
+    });
+    inputs.collect()
 }
 
 fn finite(value: f64) -> Option<f64> {
@@ -301,6 +363,10 @@ fn observable(study: &Study, observation: &Observation, model: Option<f64>) -> R
         z: z.and_then(finite),
         unit: observation.target.observable.unit().to_owned(),
         used_in_fit: false,
+        protocol: study.protocols[observation.target.protocol].name.clone(),
+        reading: observation.target.observable.name().to_owned(),
+        step: observation.target.observable.place().0,
+        cycle: observation.target.observable.place().1,
         model_sd: None,
     }
 }

@@ -25,6 +25,7 @@ const LAYERS: &[&str] = &[
     "report",
     "config",
     "batch",
+    "document",
     "cli",
 ];
 

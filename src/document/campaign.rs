@@ -1,0 +1,199 @@
+//! What is told of a campaign: the cells to look at first, the constants of all cells, and those of catalysts.
+
+use std::path::Path;
+
+use super::Axis;
+use super::Chart;
+use super::Field;
+use super::Mark;
+use super::Section;
+use super::Series;
+use super::Table;
+use super::assemble::Told;
+use super::numbers::raised;
+use super::source::campaign::Campaign;
+use super::source::table::Columns;
+
+/// Constants that are drawn.
+const CONSTANTS: usize = 16;
+/// Cells whose names fit under an axis.
+const NAMED_CELLS: usize = 60;
+
+pub(super) fn told(campaign: &Campaign, folder: &Path, prefix: &str) -> Told {
+    let name = folder.file_name().map_or_else(
+        || "campaign".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let scene = Scene { campaign, prefix };
+    let sections = vec![
+        scene.cells(),
+        scene.catalysts(),
+        scene.constants(),
+        scene.fits(),
+    ];
+    let provenance = vec![("campaign".to_owned(), name.clone())];
+    (name, provenance, sections)
+}
+
+struct Scene<'a> {
+    campaign: &'a Campaign,
+    prefix: &'a str,
+}
+
+/// A table as it stands in its file.
+fn whole(columns: &Columns, id: String, title: &str) -> Table {
+    let names = columns.names();
+    let titles: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut table = Table::new(id, title, &titles);
+    let texts: Vec<Vec<String>> = names.iter().map(|name| columns.texts(name)).collect();
+    for row in 0..columns.height() {
+        let fields = texts.iter().map(|column| match column.get(row) {
+            None => Field::Missing,
+            Some(text) if text.is_empty() => Field::Missing,
+            Some(text) => text
+                .parse()
+                .map_or_else(|_| Field::from(text.as_str()), |x: f64| Field::from(x)),
+        });
+        table.rows.push(fields.collect());
+    }
+    table
+}
+
+/// The entries of a list, each once, in their order.
+fn distinct(values: &[String]) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let values = values.iter().filter(|value| seen.insert(*value));
+    values.cloned().collect()
+}
+
+impl Scene<'_> {
+    fn id(&self, name: &str) -> String {
+        let keep = |c: char| if c.is_alphanumeric() { c } else { '_' };
+        let name: String = name.chars().map(keep).collect();
+        format!("{}{name}", self.prefix)
+    }
+
+    fn cells(&self) -> Section {
+        let mut section = Section::new("Cells");
+        let cells = &self.campaign.cells;
+        let converged = cells.texts("converged");
+        let n = converged.iter().filter(|text| *text == "true").count();
+        let failed: f64 = cells
+            .numbers("failed_solves")
+            .iter()
+            .filter(|n| n.is_finite())
+            .sum();
+        section.paragraph(format!(
+            "{} finished fits, {n} of them converged, {failed:.0} failed solves. The most suspicious cells come first, with the reasons; each fit's own folder stands in the last column.",
+            cells.height()
+        ));
+        section.table(whole(
+            cells,
+            self.id("cells"),
+            "Cells, the most suspicious first",
+        ));
+        section
+    }
+
+    fn catalysts(&self) -> Section {
+        let mut section = Section::new("Catalysts");
+        let Some(catalysts) = &self.campaign.catalysts else {
+            return section;
+        };
+        section.paragraph("Median and 95 % interval of each constant over the cells of a catalyst; the scatter between cells and what each fit leaves open are told apart, as standard deviations of the logarithm.");
+        let (constants, names) = (catalysts.texts("parameter"), catalysts.texts("catalyst"));
+        let [median, lower, upper] = ["median", "lower", "upper"].map(|c| catalysts.numbers(c));
+        let units = catalysts.texts("unit");
+        for constant in distinct(&constants).iter().take(CONSTANTS) {
+            let rows: Vec<usize> = (0..constants.len())
+                .filter(|i| constants[*i] == *constant)
+                .collect();
+            let points = rows
+                .iter()
+                .enumerate()
+                .map(|(row, i)| (row as f64, median[*i]))
+                .collect();
+            let bars = rows.iter().map(|i| (lower[*i], upper[*i])).collect();
+            let labels: Vec<String> = rows.iter().map(|i| names[*i].clone()).collect();
+            let unit = rows.first().map_or("", |i| &*units[*i]);
+            let series = Series::new("median, 95 % interval", Mark::Points, 0, points).within(bars);
+            section.chart(Chart::lines(
+                self.id(&format!("catalysts_{constant}")),
+                format!("{constant} of the catalysts"),
+                (
+                    Axis::names("", labels),
+                    Axis::log(format!("{constant} ({})", raised(unit))),
+                ),
+                vec![series],
+            ));
+        }
+        let title = "Constants of the catalysts";
+        section.table(whole(catalysts, self.id("catalysts"), title));
+        section
+    }
+
+    /// Small multiples: each constant over all cells, catalysts in colours.
+    fn constants(&self) -> Section {
+        let mut section = Section::new("Constants of all cells");
+        let parameters = &self.campaign.parameters;
+        let (cells, catalysts) = (parameters.texts("name"), parameters.texts("catalyst"));
+        let (constants, units) = (parameters.texts("parameter"), parameters.texts("unit"));
+        let [value, lower, upper] =
+            ["value", "interval_lower", "interval_upper"].map(|name| parameters.numbers(name));
+        let (all_cells, all_catalysts) = (distinct(&cells), distinct(&catalysts));
+        let place = |name: &String| all_cells.iter().position(|cell| cell == name);
+        for constant in distinct(&constants).iter().take(CONSTANTS) {
+            let own = || (0..constants.len()).filter(|i| constants[*i] == *constant);
+            let series = all_catalysts.iter().enumerate().map(|(group, catalyst)| {
+                let rows = own().filter(|i| catalysts[*i] == *catalyst);
+                let rows: Vec<_> = rows
+                    .filter_map(|i| Some((place(&cells[i])? as f64, i)))
+                    .collect();
+                let points = rows.iter().map(|(at, i)| (*at, value[*i])).collect();
+                let bars = rows.iter().map(|(_, i)| (lower[*i], upper[*i])).collect();
+                let labels = rows.iter().map(|(_, i)| cells[*i].clone()).collect();
+                Series::new(&**catalyst, Mark::Points, group, points)
+                    .within(bars)
+                    .labelled(labels)
+            });
+            let unit = own().next().map_or("", |i| &*units[i]);
+            let x = if all_cells.len() <= NAMED_CELLS {
+                Axis::names("", all_cells.clone())
+            } else {
+                Axis::linear("cell (1)")
+            };
+            section.chart(Chart::lines(
+                self.id(&format!("cells_{constant}")),
+                format!("{constant} of all cells"),
+                (x, Axis::log(format!("{constant} ({})", raised(unit)))),
+                series.collect(),
+            ));
+        }
+        section
+    }
+
+    /// How well the numbers of all cells are met.
+    fn fits(&self) -> Section {
+        let mut section = Section::new("Residuals of all cells");
+        let observables = &self.campaign.observables;
+        let (names, z) = (observables.texts("id"), observables.numbers("z"));
+        let cells = observables.texts("name");
+        let numbers = distinct(&names);
+        let place = |name: &String| numbers.iter().position(|number| number == name);
+        let rows: Vec<(f64, usize)> = (0..names.len())
+            .filter_map(|i| Some((place(&names[i])? as f64, i)))
+            .collect();
+        let points = rows.iter().map(|(row, i)| (z[*i], *row)).collect();
+        let labels = rows.iter().map(|(_, i)| cells[*i].clone()).collect();
+        section.chart(Chart::lines(
+            self.id("residuals"),
+            "Residuals of the numbers of all cells",
+            (
+                Axis::linear("z = (model - data) / noise (1)"),
+                Axis::names("", numbers),
+            ),
+            vec![Series::new("cells", Mark::Points, 0, points).labelled(labels)],
+        ));
+        section
+    }
+}
