@@ -65,7 +65,7 @@ fn summary(prediction: &Prediction) -> Section {
         ));
     }
     section.paragraph(format!(
-        "{} simulations, {} failed.",
+        "The last run simulated {} times, {} solves failed; what an earlier run had found is not counted.",
         prediction.simulations, prediction.failed_solves
     ));
     if let Some(support) = &prediction.support {
@@ -97,6 +97,13 @@ fn distinct(values: impl Iterator<Item = f64>) -> Vec<f64> {
     all.sort_by(f64::total_cmp);
     all.dedup();
     all
+}
+
+/// The same words as the beginning of a sentence.
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 /// Whether two numbers of one list are the same entry.
@@ -179,7 +186,7 @@ impl Scene<'_> {
         let words = quantity.replace('_', " ");
         Chart::lines(
             self.id(&format!("{quantity}_cycle_{cycle}")),
-            format!("{words} over loading, cycle {cycle}"),
+            format!("{} over loading, cycle {cycle}", capital(&words)),
             (
                 Axis::linear("sulfur loading (mg cm⁻²)"),
                 Axis::linear(format!("{words} ({})", raised(unit))),
@@ -207,7 +214,7 @@ impl Scene<'_> {
         let unit = points.first().map_or("", |p| &*p.unit);
         Chart::map(
             self.id(&format!("map_{quantity}_cycle_{cycle}")),
-            format!("{words} over loading and rate, cycle {cycle}"),
+            format!("{} over loading and rate, cycle {cycle}", capital(&words)),
             Map {
                 x: "sulfur loading (mg cm⁻²)".to_owned(),
                 columns: loadings.iter().map(ToString::to_string).collect(),

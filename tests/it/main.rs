@@ -28,6 +28,7 @@ mod real_files;
 mod recovery;
 mod reference;
 mod replay;
+mod report;
 mod robustness;
 mod sensitivity;
 mod slurm;

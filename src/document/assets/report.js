@@ -47,7 +47,7 @@
     if (where.isTold === false) common.name = "";
     if (told.scale.kind === "names") {
       const names = told.scale.names;
-      common.axisLabel.width = isNarrow() ? 90 : 190;
+      common.axisLabel.width = isNarrow() ? 90 : where.isX && names.length < 4 ? 280 : 190;
       common.axisLabel.overflow = "truncate";
       if (where.isX && names.length > 6) {
         common.axisLabel.rotate = 60;

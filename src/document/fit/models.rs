@@ -8,6 +8,7 @@ use crate::document::Mark;
 use crate::document::Section;
 use crate::document::Series;
 use crate::document::Table;
+use crate::document::numbers::raised;
 use crate::document::source::fit::Prediction;
 
 pub(super) fn section(scene: &Scene<'_>) -> Section {
@@ -93,7 +94,7 @@ pub(super) fn predictions(scene: &Scene<'_>) -> Section {
         .map(|p| p.unit.as_str())
         .collect();
     if units.windows(2).all(|pair| pair[0] == pair[1]) && !units.is_empty() {
-        let label = format!("value ({})", units[0]);
+        let label = format!("value ({})", raised(units[0]));
         section.chart(
             Chart::lines(
                 scene.id("predictions"),

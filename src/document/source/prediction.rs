@@ -35,7 +35,7 @@ pub(crate) struct Prediction {
     #[serde(default)]
     pub(crate) best_loadings: Vec<BestLoading>,
     #[serde(default)]
-    pub(crate) scores: Vec<LeftOut>,
+    pub(crate) scores: Vec<Trial>,
     #[serde(default)]
     pub(crate) voltage_curves: Vec<VoltageCurve>,
 }
@@ -81,7 +81,7 @@ pub(crate) struct BestLoading {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct LeftOut {
+pub(crate) struct Trial {
     pub(crate) left_out: String,
     pub(crate) variant: Option<String>,
     pub(crate) blind: String,
