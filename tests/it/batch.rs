@@ -624,3 +624,68 @@ fn a_thousand_cells_are_checked_and_their_failures_told_in_a_few_lines() {
     assert!(said.contains("placeholder '{sead}'"), "{said}");
     assert!(said.lines().count() < 10, "{said}");
 }
+
+/// The columns of a CSV file without quotes, by name.
+fn columns(path: &Path) -> BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in lines {
+        for (name, field) in names.iter().zip(line.split(',')) {
+            let column = columns.entry((*name).to_owned()).or_default();
+            column.push(field.to_owned());
+        }
+    }
+    columns
+}
+
+#[test]
+fn the_screening_example_finds_the_constants_behind_its_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let (campaign, out) = (
+        project("experiments/screening/campaign.toml"),
+        folder.path().join("out"),
+    );
+    let output = run(&campaign, &out, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        said(&output).contains("12 cells: 12 done"),
+        "{}",
+        said(&output)
+    );
+    let output = sulfit(&["batch", "collect", text(&campaign), "--out", text(&out)]);
+    assert!(output.status.success(), "{}", said(&output));
+
+    let truth = columns(&project("experiments/screening/truth.csv"));
+    let found = columns(&out.join("collected/parameters.csv"));
+    let mut inside = Vec::new();
+    for row in 0..found["name"].len() {
+        let parameter = &found["parameter"][row];
+        let Some(truths) = truth.get(parameter) else {
+            continue;
+        };
+        let mut cells = truth["name"].iter();
+        let cell = cells.position(|name| *name == found["name"][row]).unwrap();
+        let number = |text: &str| text.parse::<f64>().unwrap();
+        let interval =
+            number(&found["interval_lower"][row])..=number(&found["interval_upper"][row]);
+        inside.push(interval.contains(&number(&truths[cell])));
+    }
+    assert_eq!(inside.len(), 60);
+    // Sixty intervals of 95 %: fewer than 50 inside happen once in a million times.
+    let n = inside.iter().filter(|is_inside| **is_inside).count();
+    assert!(n >= 50, "{n} of 60 constants inside their intervals");
+    let catalysts = columns(&out.join("collected/catalysts.csv"));
+    assert_eq!(catalysts["catalyst"].len(), 20);
+
+    let output = sulfit(&["report", text(&out)]);
+    assert!(output.status.success(), "{}", said(&output));
+    let html = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for title in [
+        "Cells, the most suspicious first",
+        "Constants of the catalysts",
+    ] {
+        assert!(html.contains(title), "{title}");
+    }
+}

@@ -194,12 +194,22 @@ const QUESTIONS: &str = r#"<script>
 window.addEventListener("load", async () => {
   const found = { errors: window.complaints, charts: 0, empty: [], silent: [], script_ms: sulfit.script_ms };
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const answer = document.createElement("pre");
+  answer.id = "found";
+  try {
+    await ask();
+  } catch (error) {
+    found.errors.push(String(error.stack));
+  }
+  answer.textContent = JSON.stringify(found);
+  document.body.append(answer);
+  async function ask() {
   sulfit.drawAll();
   for (const [id, chart] of sulfit.drawn) {
     found.charts += 1;
     const series = chart.getOption().series.filter((s) => s.data.length > 0 && s.type !== "custom");
     if (series.length === 0) { found.empty.push(id); continue; }
-    const selected = (chart.getOption().legend || [{}])[0].selected || {};
+    const selected = chart.getOption().legend?.[0]?.selected ?? {};
     const index = chart.getOption().series.findIndex((s) => s.data.length > 0 && s.type !== "custom" && selected[s.name] !== false);
     const data = chart.getOption().series[index].data;
     const first = data[Math.floor(data.length / 2)];
@@ -229,10 +239,7 @@ window.addEventListener("load", async () => {
   found.requests = performance.getEntriesByType("resource").map((r) => r.name);
   found.overflow = document.documentElement.scrollWidth - innerWidth;
   document.getElementById("theme").click();
-  const answer = document.createElement("pre");
-  answer.id = "found";
-  answer.textContent = JSON.stringify(found);
-  document.body.append(answer);
+  }
 });
 </script>"#;
 

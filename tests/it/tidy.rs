@@ -65,6 +65,17 @@ fn files_stay_short() {
     }
 }
 
+/// A clock may be set back while a campaign runs: nothing asks what time of day it is.
+#[test]
+fn nothing_asks_for_the_time_of_day() {
+    for (path, text) in sources(&project("src")) {
+        for clock in ["SystemTime", "Utc::now", "Local::now", ".modified()"] {
+            let place = path.display();
+            assert!(!text.contains(clock), "{place}: uses {clock}");
+        }
+    }
+}
+
 fn layer(module: &str) -> usize {
     LAYERS
         .iter()

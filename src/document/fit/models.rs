@@ -40,7 +40,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Section {
             Field::from(model.and_then(|m| m.weight)),
             Field::from(model.and_then(|m| m.log_evidence)),
             Field::from(model.and_then(|m| m.loo)),
-            Field::from(model.map(|m| m.loo_doubtful_data as f64)),
+            Field::from(model.and_then(|m| Some(m.loo_doubtful_data? as f64))),
             Field::from(model.and_then(|m| m.aicc)),
             Field::from(model.and_then(|m| m.bic)),
             Field::from(variant.cost),

@@ -310,7 +310,7 @@ pub(crate) struct Model {
     pub(crate) log_evidence: Option<f64>,
     pub(crate) loo: Option<f64>,
     #[serde(default)]
-    pub(crate) loo_doubtful_data: usize,
+    pub(crate) loo_doubtful_data: Option<usize>,
     pub(crate) aicc: Option<f64>,
     pub(crate) bic: Option<f64>,
     pub(crate) weight: Option<f64>,
