@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::collect::CollectedCell;
+use super::suspicion::distances;
 use crate::estimate::Level;
 use crate::estimate::Relation;
 use crate::estimate::normals;
@@ -14,6 +15,9 @@ use crate::estimate::normals;
 const ALL: &str = "all cells";
 /// Draws of the joint estimate.
 const DRAWS: usize = 1000;
+/// Distance from the other cells, in standard deviations, beyond which a cell does not count: of a million normal ones
+/// not a single one.
+const LEFT_OUT_FROM: f64 = 6.0;
 /// Beliefs: scatter between catalysts and between cells, in ln, with the standard deviations of their logarithms.
 const BETWEEN: (f64, f64) = (1.0, 1.0);
 const WITHIN: (f64, f64) = (0.3, 1.0);
@@ -27,8 +31,11 @@ pub struct CatalystConstant {
     pub unit: String,
     /// The catalyst.
     pub catalyst: String,
-    /// Number of its cells.
+    /// Number of its cells that count.
     pub n_cells: usize,
+    /// Cells that lie so far from the others that another optimum or another cell is to be suspected: they do not
+    /// count.
+    pub n_left_out: usize,
     /// Median and 95 % interval for the catalyst, in the unit.
     pub interval: [f64; 3],
     /// Median of the scatter of its cells, in ln; common to all catalysts.
@@ -80,7 +87,8 @@ pub fn pooled(
         }
     }
     let mut constants = Vec::new();
-    for ((parameter, unit), catalysts) in of_parameter {
+    for ((parameter, unit), mut catalysts) in of_parameter {
+        let left_out = leave_out(&mut catalysts);
         let all: Vec<f64> = catalysts.values().flatten().map(|(v, _)| *v).collect();
         let centre = all.iter().sum::<f64>() / all.len() as f64;
         let levels: Vec<(&str, Level)> = catalysts
@@ -100,6 +108,7 @@ pub fn pooled(
                 parameter: parameter.to_owned(),
                 unit: unit.to_owned(),
                 n_cells: n,
+                n_left_out: left_out.get(catalyst).copied().unwrap_or(0),
                 interval: interval.map(|x| (x + centre).exp()),
                 between_cells: within,
                 of_fits: of_fits(&catalysts[catalyst]),
@@ -108,6 +117,23 @@ pub fn pooled(
         }));
     }
     Ok(constants)
+}
+
+/// Takes out what lies too far from the other cells with the catalyst, and counts it: the scatter between cells is a
+/// normal one, and a single fit in another optimum would widen it for all.
+fn leave_out<'c>(catalysts: &mut OfCatalysts<'c>) -> BTreeMap<&'c str, usize> {
+    let mut left_out = BTreeMap::new();
+    for (catalyst, cells) in catalysts.iter_mut() {
+        let before = cells.len();
+        let mut distances = distances(cells).into_iter();
+        cells.retain(|_| {
+            distances
+                .next()
+                .is_none_or(|(_, z)| z.abs() <= LEFT_OUT_FROM)
+        });
+        left_out.insert(*catalyst, before - cells.len());
+    }
+    left_out
 }
 
 /// Catalyst, median and interval, scatter of cells, number of cells.
@@ -150,4 +176,27 @@ fn one<'c>(
 
 fn of_fits(cells: &[(f64, f64)]) -> f64 {
     (cells.iter().map(|(_, sd)| sd * sd).sum::<f64>() / cells.len() as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_in_another_optimum_does_not_count() {
+        let near = [0.0, 0.05, -0.04, 0.02, -0.03].map(|value| (value, 0.05));
+        let mut cells = near.to_vec();
+        cells.push((-5.0, 0.1));
+        let mut catalysts = OfCatalysts::new();
+        catalysts.insert("A", cells);
+        // Far, but hardly known: it contradicts nobody.
+        let mut open = near.to_vec();
+        open.push((-5.0, 2.0));
+        catalysts.insert("B", open);
+        // Too few to tell who is right.
+        catalysts.insert("C", vec![(0.0, 0.1), (5.0, 0.1)]);
+        let left_out = leave_out(&mut catalysts);
+        assert_eq!(left_out, BTreeMap::from([("A", 1), ("B", 0), ("C", 0)]));
+        assert_eq!(catalysts["A"], near.to_vec());
+    }
 }

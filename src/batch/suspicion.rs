@@ -83,7 +83,7 @@ type Alike<'c> = (&'c str, &'c str, &'c str);
 
 /// Values far from those of other cells with the same catalyst.
 fn of_outliers(all: &mut [Suspicion], cells: &[CollectedCell]) {
-    let mut values: BTreeMap<Alike<'_>, Vec<(usize, f64)>> = BTreeMap::new();
+    let mut values: BTreeMap<Alike<'_>, Vec<(usize, (f64, f64))>> = BTreeMap::new();
     for (i, cell) in cells.iter().enumerate() {
         for parameter in &cell.report.parameters {
             if parameter.value > 0.0 {
@@ -92,29 +92,39 @@ fn of_outliers(all: &mut [Suspicion], cells: &[CollectedCell]) {
                     parameter.name.as_str(),
                     parameter.cell.as_str(),
                 );
-                values
-                    .entry(key)
-                    .or_default()
-                    .push((i, parameter.value.ln()));
+                let is_ln = parameter.sd_scale == "ln";
+                let sd = parameter.sd.filter(|_| is_ln).unwrap_or(0.0);
+                let known = (parameter.value.ln(), sd);
+                values.entry(key).or_default().push((i, known));
             }
         }
     }
     for ((catalyst, name, _), values) in values {
-        if values.len() < ALIKE_MIN {
-            continue;
-        }
-        let centre = median(values.iter().map(|(_, v)| *v));
-        let spread = MAD_TO_SD * median(values.iter().map(|(_, v)| (v - centre).abs()));
-        for (cell, value) in values {
-            let z = (value - centre) / spread.max(SD_MIN);
+        let known: Vec<(f64, f64)> = values.iter().map(|(_, known)| *known).collect();
+        for ((cell, _), (away, z)) in values.iter().zip(distances(&known)) {
             if z.abs() > OUTLIER_FROM {
-                let factor = (value - centre).exp();
+                let factor = away.exp();
                 let reason =
                     format!("{name} is {factor:.3} times that of other cells with {catalyst}");
-                all[cell].add(0.5 * z.abs().min(20.0), reason);
+                all[*cell].add(0.5 * z.abs().min(20.0), reason);
             }
         }
     }
+}
+
+/// How far each logarithm lies from the median of all: itself, and in standard deviations of what scatters robustly
+/// and of what its own fit leaves open. Zero where there are too few to tell.
+pub(super) fn distances(known: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    if known.len() < ALIKE_MIN {
+        return vec![(0.0, 0.0); known.len()];
+    }
+    let centre = median(known.iter().map(|(value, _)| *value));
+    let spread = MAD_TO_SD * median(known.iter().map(|(value, _)| (value - centre).abs()));
+    let distance = |(value, sd): &(f64, f64)| {
+        let away = value - centre;
+        (away, away / spread.max(SD_MIN).hypot(*sd))
+    };
+    known.iter().map(distance).collect()
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -161,6 +161,7 @@ fn catalysts(constants: &[CatalystConstant]) -> Vec<Column> {
         texts("parameter", rows().map(|c| &c.parameter)),
         texts("catalyst", rows().map(|c| &c.catalyst)),
         numbers("cells", rows().map(|c| Some(c.n_cells as f64))),
+        numbers("cells_left_out", rows().map(|c| Some(c.n_left_out as f64))),
         numbers("median", rows().map(|c| Some(c.interval[0]))),
         numbers("lower", rows().map(|c| Some(c.interval[1]))),
         numbers("upper", rows().map(|c| Some(c.interval[2]))),
@@ -241,8 +242,17 @@ fn write_summary(
         let [median, lower, upper] = c.interval.map(short);
         writeln!(
             text,
-            "  {:<16} {:<16} {} cells  {median} [{lower}, {upper}] {}  {:.2} | {:.2}",
-            c.parameter, c.catalyst, c.n_cells, c.unit, c.between_cells, c.of_fits
+            "  {:<16} {:<16} {} cells  {median} [{lower}, {upper}] {}  {:.2} | {:.2}{}",
+            c.parameter,
+            c.catalyst,
+            c.n_cells,
+            c.unit,
+            c.between_cells,
+            c.of_fits,
+            match c.n_left_out {
+                0 => String::new(),
+                n => format!("  ({n} far from the others, not counted)"),
+            }
         )?;
     }
     Ok(())
