@@ -81,9 +81,12 @@ fn of_one(suspicion: &mut Suspicion, cell: &CollectedCell) {
 /// Catalyst, parameter, and cell of the experiment: values that should be alike.
 type Alike<'c> = (&'c str, &'c str, &'c str);
 
+/// Position of a cell, the logarithm of its value, and what its fit leaves open of it.
+type Known = (usize, (f64, f64));
+
 /// Values far from those of other cells with the same catalyst.
 fn of_outliers(all: &mut [Suspicion], cells: &[CollectedCell]) {
-    let mut values: BTreeMap<Alike<'_>, Vec<(usize, (f64, f64))>> = BTreeMap::new();
+    let mut values: BTreeMap<Alike<'_>, Vec<Known>> = BTreeMap::new();
     for (i, cell) in cells.iter().enumerate() {
         for parameter in &cell.report.parameters {
             if parameter.value > 0.0 {

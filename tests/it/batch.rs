@@ -660,8 +660,7 @@ fn the_screening_example_finds_the_constants_behind_its_cells() {
     let truth = columns(&project("experiments/screening/truth.csv"));
     let found = columns(&out.join("collected/parameters.csv"));
     let mut inside = Vec::new();
-    for row in 0..found["name"].len() {
-        let parameter = &found["parameter"][row];
+    for (row, parameter) in found["parameter"].iter().enumerate() {
         let Some(truths) = truth.get(parameter) else {
             continue;
         };

@@ -179,8 +179,8 @@
     const rotated = plane.x.scale.kind === "names" && plane.x.scale.names.length > 6;
     const gap = names ? (isNarrow() ? 100 : 200) : 58;
     const bottom = rotated ? 130 : 50;
-    const height = chartHeight(chart) - bottom - 44;
-    let top = 44;
+    const height = chartHeight(chart) - bottom - 54;
+    let top = 54;
     const option = { grid: [], xAxis: [], yAxis: [], series: [], legend: { selected: {} } };
     const inside = { type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false, filterMode: "none" };
     panels.forEach((panel, i) => {
@@ -206,7 +206,7 @@
       }),
       toolbox: {
         right: 4,
-        top: 4,
+        top: 24,
         itemSize: 16,
         iconStyle: { borderColor: style("--soft") },
         feature: {
@@ -235,13 +235,14 @@
     Object.assign(option.legend, {
       type: "scroll",
       left: 4,
-      right: 120,
-      top: 4,
+      right: 4,
+      top: 0,
       textStyle: { color: style("--ink"), fontFamily: FONT },
       pageTextStyle: { color: style("--ink") },
       inactiveColor: style("--faint"),
       itemGap: 16,
-      data: [...new Set(option.series.map((s) => s.name))],
+      // What is drawn comes first.
+      data: [...new Set(option.series.map((s) => s.name))].sort((a, b) => Number(option.legend.selected[b]) - Number(option.legend.selected[a])),
     });
     if (plane.is_isometric) isometric(option, panels[0], chart);
     return option;
