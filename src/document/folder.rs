@@ -28,6 +28,15 @@ pub enum DocumentError {
         /// The folder.
         path: PathBuf,
     },
+    /// A campaign whose tables were not written.
+    #[error(
+        "{}: found a campaign without tables, expected collected/cells.csv; run `sulfit batch collect CAMPAIGN` first",
+        path.display()
+    )]
+    Uncollected {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file of it cannot be read.
     #[error("{}: {reason}; write it again with this version of sulfit", path.display())]
     Unreadable {
@@ -90,9 +99,14 @@ struct Versioned {
 pub fn recognise(path: &Path) -> Result<ResultFolder, DocumentError> {
     let mut names = RESULTS.into_iter();
     let name = names.find(|name| path.join(name).is_file());
-    let name = name.ok_or_else(|| DocumentError::NoResult {
-        path: path.to_owned(),
-    })?;
+    let Some(name) = name else {
+        let path = path.to_owned();
+        return Err(if path.join("fits").is_dir() {
+            DocumentError::Uncollected { path }
+        } else {
+            DocumentError::NoResult { path }
+        });
+    };
     let file = path.join(name);
     let contents = match name {
         "result.json" => Contents::Fit(Box::new(json(&file)?)),
@@ -161,6 +175,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = recognise(folder.path()).err().unwrap().to_string();
         assert!(error.contains("found no result"), "{error}");
+        std::fs::create_dir(folder.path().join("fits")).unwrap();
+        let error = recognise(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("sulfit batch collect"), "{error}");
     }
 
     #[test]

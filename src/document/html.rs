@@ -184,6 +184,53 @@ mod tests {
     use crate::document::Mark;
     use crate::document::Series;
 
+    /// Relative luminance of a colour (WCAG 2.2).
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| {
+            let byte = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+            let share = f64::from(byte) / 255.0;
+            if share <= 0.040_45 {
+                share / 12.92
+            } else {
+                ((share + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_stands_out_from_its_paper_by_four_and_a_half_and_lines_by_three() {
+        let colour = |block: &str, name: &str| -> String {
+            let rest = block.split(&format!("{name}: ")).nth(1).unwrap();
+            rest[..7].to_owned()
+        };
+        let blocks: Vec<&str> = STYLE.split(":root").skip(1).collect();
+        assert_eq!(blocks.len(), 3);
+        for block in &blocks {
+            for paper in ["--paper", "--raised"] {
+                for ink in ["--ink", "--soft", "--accent"] {
+                    let found = contrast(&colour(block, ink), &colour(block, paper));
+                    assert!(found >= 4.5, "{ink} on {paper}: {found}");
+                }
+            }
+            let warning = contrast(&colour(block, "--warn"), &colour(block, "--warn-paper"));
+            assert!(warning >= 4.5, "{warning}");
+        }
+        for (set, block) in [("LIGHT", blocks[0]), ("DARK", blocks[2])] {
+            let list = SCRIPT.split(&format!("const {set} = [")).nth(1).unwrap();
+            let list = &list[..list.find(']').unwrap()];
+            for line in list.split(", ").map(|text| text.trim_matches('"')) {
+                let found = contrast(line, &colour(block, "--paper"));
+                assert!(found >= 3.0, "{line}: {found}");
+            }
+        }
+    }
+
     #[test]
     fn no_name_becomes_markup_or_ends_the_script() {
         let evil = "</script><img src=x onerror=alert(1)>";
