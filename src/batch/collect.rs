@@ -89,6 +89,12 @@ pub struct CollectedParameter {
     pub sd: Option<f64>,
     /// `ln` or `linear`.
     pub sd_scale: String,
+    /// Median of its prior, in the unit, and standard deviation of the logarithm, if it is normal in it.
+    #[serde(default)]
+    pub prior_median: Option<f64>,
+    /// See above.
+    #[serde(default)]
+    pub prior_sd_ln: Option<f64>,
     /// Interval, in the unit.
     pub interval: Option<(f64, f64)>,
     /// What is known about it.

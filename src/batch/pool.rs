@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::collect::CollectedCell;
+use super::collect::CollectedParameter;
 use super::suspicion::distances;
 use crate::estimate::Level;
 use crate::estimate::Relation;
@@ -15,6 +16,8 @@ use crate::estimate::normals;
 const ALL: &str = "all cells";
 /// Draws of the joint estimate.
 const DRAWS: usize = 1000;
+/// Information of the data over that of the prior below which a fit is taken to know nothing.
+const LEAST_INFORMATION: f64 = 0.1;
 /// Distance from the other cells, in standard deviations, beyond which a cell does not count: of a million normal ones
 /// not a single one.
 const LEFT_OUT_FROM: f64 = 6.0;
@@ -83,7 +86,7 @@ pub fn pooled(
                 cell.catalyst.as_str()
             };
             let own = catalysts.entry(catalyst).or_default();
-            own.push((p.value.ln(), sd.max(1e-6)));
+            own.push(of_the_data(p, sd));
         }
     }
     let mut constants = Vec::new();
@@ -117,6 +120,23 @@ pub fn pooled(
         }));
     }
     Ok(constants)
+}
+
+/// What the data of a fit alone say about ln of a value: the fit's own posterior holds its prior, which would count
+/// once for every cell. Product and quotient of normals, without regard to other quantities.
+fn of_the_data(parameter: &CollectedParameter, sd: f64) -> (f64, f64) {
+    let (value, sd) = (parameter.value.ln(), sd.max(1e-6));
+    let (Some(median), Some(prior_sd)) = (parameter.prior_median, parameter.prior_sd_ln) else {
+        return (value, sd);
+    };
+    let precision = sd.powi(-2) - prior_sd.powi(-2);
+    // Data that say next to nothing must not say it from far away.
+    let least = LEAST_INFORMATION * prior_sd.powi(-2);
+    if precision <= least {
+        return (value, least.sqrt().recip());
+    }
+    let sum = value * sd.powi(-2) - median.ln() * prior_sd.powi(-2);
+    (sum / precision, precision.sqrt().recip())
 }
 
 /// Takes out what lies too far from the other cells with the catalyst, and counts it: the scatter between cells is a
@@ -181,6 +201,43 @@ fn of_fits(cells: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn known(value: f64, sd: f64, prior: Option<(f64, f64)>) -> CollectedParameter {
+        CollectedParameter {
+            name: "k".to_owned(),
+            cell: "shared".to_owned(),
+            value,
+            unit: "1".to_owned(),
+            sd: Some(sd),
+            sd_scale: "ln".to_owned(),
+            prior_median: prior.map(|(median, _)| median),
+            prior_sd_ln: prior.map(|(_, sd)| sd),
+            interval: None,
+            verdict: None,
+        }
+    }
+
+    proptest::proptest! {
+        /// What the data say and the prior together make the fit's posterior again.
+        #[test]
+        fn prior_is_taken_off(data in -3.0..3.0_f64, sd in 0.05..2.0_f64, prior in -3.0..3.0_f64) {
+            let prior_sd: f64 = 1.5;
+            let precision = sd.powi(-2) + prior_sd.powi(-2);
+            let mean = (data * sd.powi(-2) + prior * prior_sd.powi(-2)) / precision;
+            let fit = known(mean.exp(), precision.sqrt().recip(), Some((prior.exp(), prior_sd)));
+            let (found, found_sd) = of_the_data(&fit, fit.sd.unwrap());
+            proptest::prop_assert!((found - data).abs() < 1e-9);
+            proptest::prop_assert!((found_sd - sd).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_fit_that_knows_its_prior_only_says_next_to_nothing() {
+        let (_, sd) = of_the_data(&known(2.0, 1.5, Some((2.0, 1.5))), 1.5);
+        assert!(sd > 4.0);
+        let (value, sd) = of_the_data(&known(2.0, 0.1, None), 0.1);
+        assert!((value - 2f64.ln()).abs() < 1e-12 && (sd - 0.1).abs() < 1e-12);
+    }
 
     #[test]
     fn a_cell_in_another_optimum_does_not_count() {

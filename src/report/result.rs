@@ -151,6 +151,9 @@ pub(super) struct RawParameter {
     pub(super) sd: Option<f64>,
     pub(super) sd_scale: &'static str,
     pub(super) prior: String,
+    /// Median and standard deviation of the logarithm, of a prior that is normal in the logarithm; in the unit.
+    pub(super) prior_median: Option<f64>,
+    pub(super) prior_sd_ln: Option<f64>,
     pub(super) lower: Option<f64>,
     pub(super) upper: Option<f64>,
     /// Standard deviation with the noise as stated, without regard to the scatter.
@@ -397,6 +400,8 @@ fn parameters(study: &Study, report: &VariantReport) -> Vec<RawParameter> {
             sd: estimate.sd.and_then(finite).map(|sd| sd * factor),
             sd_scale,
             prior: prior_text(free.prior, &unit),
+            prior_median: ln_normal(free.prior).map(|(median, _)| unit.from_si(median)),
+            prior_sd_ln: ln_normal(free.prior).map(|(_, sd)| sd),
             lower: Some(unit.from_si(free.lower)),
             upper: Some(unit.from_si(free.upper)),
             sd_assumed: estimate.sd_assumed.and_then(finite).map(|sd| sd * factor),
@@ -532,6 +537,8 @@ fn following(name: &str, cell: &str, value: f64, sd: Option<f64>) -> RawParamete
         sd,
         sd_scale: "ln",
         prior: "derived".to_owned(),
+        prior_median: None,
+        prior_sd_ln: None,
         lower: None,
         upper: None,
         sd_assumed: None,
@@ -545,6 +552,14 @@ fn following(name: &str, cell: &str, value: f64, sd: Option<f64>) -> RawParamete
         profile_rise_of_interval: None,
         profile_lower_than_optimum: None,
         profile_failed_points: None,
+    }
+}
+
+/// Median and standard deviation of the logarithm, if the prior is normal in it.
+fn ln_normal(prior: Prior) -> Option<(f64, f64)> {
+    match prior {
+        Prior::LogNormal { median, sd_ln } => Some((median, sd_ln)),
+        Prior::Flat { .. } | Prior::Normal { .. } => None,
     }
 }
 
