@@ -198,7 +198,7 @@ fn named_files_exist() {
                 }
                 if is_path {
                     assert!(project(&span).exists(), "{page}:{line}: there is no {span}");
-                } else if span.ends_with(".rs") {
+                } else if Path::new(&span).extension().is_some_and(|e| e == "rs") {
                     assert!(
                         sources()
                             .iter()
