@@ -52,9 +52,9 @@ fn check_tells_what_an_experiment_holds() {
 }
 
 #[test]
-fn what_the_readme_shows_of_experiments_is_accepted() {
-    let readme = std::fs::read_to_string(project("README.md")).unwrap();
-    let block = readme
+fn what_the_pages_show_of_experiments_is_accepted() {
+    let page = std::fs::read_to_string(project("docs/howto_experiment.md")).unwrap();
+    let block = page
         .split("```toml\n")
         .nth(1)
         .unwrap()

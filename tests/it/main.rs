@@ -9,6 +9,7 @@
 mod analysis;
 mod bad_input;
 mod batch;
+mod book;
 mod catalogues;
 mod cli;
 mod curves;
