@@ -144,8 +144,9 @@ fn capacity(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
         .filter(|file| file.origin.protocol == protocol)
     {
         let (mark, is_shown) = scene.mark(&file.origin);
-        let discharge = file.rows.iter().enumerate();
-        let discharge = discharge.map(|(row, cycle)| ((row + 1) as f64, cycle.2));
+        let numbers = file.numbers();
+        let discharge = numbers.iter().zip(&file.rows);
+        let discharge = discharge.map(|(number, row)| (*number as f64, row.2));
         let group = scene.group(&file.origin);
         series.push(
             Series::new(scene.label(&file.origin), mark, group, discharge.collect())
@@ -163,7 +164,7 @@ fn capacity(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
             .filter_map(|o| {
                 let (step, cycle) = (o.step?, o.cycle?);
                 let row = file.rows.iter().position(|r| (r.0, r.1) == (step, cycle))?;
-                Some(((row + 1) as f64, o))
+                Some((numbers[row] as f64, o))
             })
             .collect();
         if !placed.is_empty() {

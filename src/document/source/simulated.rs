@@ -52,6 +52,24 @@ pub(crate) struct Cycles {
     pub(crate) rows: Vec<(usize, usize, f64, f64)>,
 }
 
+impl Cycles {
+    /// The number of each row's cycle, counted through all steps; what a jump skips is counted, too.
+    pub(crate) fn numbers(&self) -> Vec<usize> {
+        let mut before = 0;
+        let mut last: Option<(usize, usize)> = None;
+        let numbers = self.rows.iter().map(|(step, cycle, ..)| {
+            if let Some((last_step, last_cycle)) = last
+                && last_step != *step
+            {
+                before += last_cycle;
+            }
+            last = Some((*step, *cycle));
+            before + cycle
+        });
+        numbers.collect()
+    }
+}
+
 /// Spectra of a protocol.
 #[derive(Clone, Debug)]
 pub(crate) struct Spectra {
