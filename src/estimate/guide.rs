@@ -81,6 +81,12 @@ pub(super) fn guided(task: &Task<'_>) -> Option<Guided> {
     let (asked, refused) = proxy.counts();
     let n_told = ENDS_MIN.max(ENDS_PER_START * task.study.settings.starts);
     distinct.truncate(n_told);
+    tracing::info!(
+        "{stage}: '{}' followed {} starts to {} distinct ends; asked {asked} times, refused {refused}",
+        guide.surrogate.name,
+        guide.starts,
+        distinct.len()
+    );
     Some(Guided {
         report: GuideReport {
             name: guide.surrogate.name.clone(),
