@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use clap::ArgAction;
 use clap::Args;
 use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -188,7 +189,13 @@ pub(super) fn new_bar() -> ProgressBar {
     let bar = if is_quiet {
         ProgressBar::hidden()
     } else {
-        ProgressBar::new(1)
+        // Nothing is shown before the first stage has a name.
+        let unnamed = ProgressStyle::default_spinner().template("{spinner}");
+        let bar = ProgressBar::new(1);
+        match unnamed {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     };
     if let Ok(mut present) = BAR.lock() {
         *present = Some(bar.clone());

@@ -387,6 +387,8 @@ fn all_learned(
             let learned = school.learned(class, *member, &goes_on);
             let learned = learned.map_err(|error| error.to_string())?;
             write_whole(&path, &learned.to_bytes())?;
+            let (epoch, loss) = (learned.epoch, learned.validation);
+            tracing::info!("a network has learned best by epoch {epoch}, with error {loss:.3e}");
             Ok((learned, true))
         })
         .collect();
@@ -474,6 +476,7 @@ impl Many<'_> {
             let indices = start..(start + PART).min(self.n);
             let path = folder.join(format!("{}-{start:06}.parquet", self.name));
             if let Some(part) = read_part(plan, &path, indices.len()) {
+                tracing::debug!("{}: read from an earlier run", path.display());
                 all.are_new = false;
                 all.samples.extend(part);
                 continue;
@@ -482,6 +485,7 @@ impl Many<'_> {
                 return Ok(None);
             };
             write_part(plan, &path, &part)?;
+            tracing::debug!("{}: {} points simulated", path.display(), part.len());
             all.samples.extend(part);
         }
         Ok(Some(all))
@@ -504,6 +508,9 @@ impl Many<'_> {
                     return None;
                 }
                 let sample = simulated(plan, &(self.point)(index), with_slopes);
+                for failure in &sample.failures {
+                    tracing::info!("{failure}");
+                }
                 let finished = start + done.fetch_add(1, Ordering::Relaxed) + 1;
                 failed.fetch_add(sample.failures.len(), Ordering::Relaxed);
                 monitor.advance(&Status {

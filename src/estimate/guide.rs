@@ -109,6 +109,10 @@ pub(super) fn judged(task: &Task<'_>, report: GuideReport, x: &[f64]) -> GuideRe
         rows.extend(task.belief.residuals(x));
         Some((rows.iter().map(|r| r * r).sum(), predicted))
     });
+    if let Some((cost, _)) = &at_optimum {
+        let stage = task.stage("surrogate");
+        tracing::info!("{stage}: at the optimum of the cell model its cost is {cost:.4}");
+    }
     GuideReport {
         at_optimum,
         ..report

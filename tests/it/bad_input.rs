@@ -102,7 +102,7 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "seed = 20240318",
         put: "sead = 20240318",
-        says: ":{line}: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`, `search`, `polished`, `loss`",
+        says: ":{line}: found key 'sead'; did you mean 'seed'? expected one of seed, candidates, starts, iterations_max, gradient_tolerance, search, polished, loss",
     },
     Case {
         file: EXPERIMENT,

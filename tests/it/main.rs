@@ -11,6 +11,7 @@ mod bad_input;
 mod batch;
 mod catalogues;
 mod cli;
+mod command_line;
 mod curves;
 mod estimation;
 mod half_cell;
