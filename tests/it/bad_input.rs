@@ -156,7 +156,7 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "parameters = [\"kdes\", \"k1\",",
         put: "parameters = [\"kdez\", \"k1\",",
-        says: ": free.parameters, variant 'dead_mgs': found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'",
+        says: ": free.parameters, variant 'dead_mgs': found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'; did you mean 'kdes'?",
     },
     Case {
         file: EXPERIMENT,
