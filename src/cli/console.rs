@@ -123,7 +123,10 @@ pub(super) fn refuse(error: &clap::Error) -> ExitCode {
     }
     if std::env::args_os().any(|word| word == "--json") {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default();
+        // What follows the first empty line is usage, not the error.
+        let words = text.lines().take_while(|line| !line.trim().is_empty());
+        let words: Vec<&str> = words.map(str::trim).collect();
+        let message = words.join(" ");
         let message = message.trim_start_matches("error: ");
         write_out(&report::document(&RawError::new(message)));
     }
