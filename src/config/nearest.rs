@@ -12,22 +12,19 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
     if name.len() > LONGEST {
         return None;
     }
-    let wanted: Vec<char> = name.to_lowercase().chars().collect();
     let mut best: Option<(f64, &'k str)> = None;
     for candidate in known {
-        let letters: Vec<char> = candidate.to_lowercase().chars().collect();
-        let mistakes = mistakes(&wanted, &letters);
-        let longest = wanted.len().max(letters.len()).max(1);
-        let is_near = mistakes * LETTERS_PER_MISTAKE <= longest;
-        let alike = alike(&wanted, &letters);
         // The very name is known somewhere else, which is no mistake of spelling.
-        let is_same = candidate == name;
-        if is_same || (!is_near && alike < ALIKE) {
+        if candidate == name {
             continue;
         }
-        let closeness = alike.max(1.0 - mistakes as f64 / longest as f64);
-        if best.is_none_or(|(other, _)| closeness > other) {
-            best = Some((closeness, candidate));
+        // Names may differ by nothing but small and capital letters, so that these count where all else is equal.
+        let Some(near) = closeness(&name.to_lowercase(), &candidate.to_lowercase()) else {
+            continue;
+        };
+        let near = near + closeness(name, candidate).unwrap_or(0.0);
+        if best.is_none_or(|(other, _)| near > other) {
+            best = Some((near, candidate));
         }
     }
     best.map(|(_, candidate)| candidate)
@@ -66,6 +63,16 @@ pub(super) fn reworded(message: &str) -> String {
         Some(near) => format!("found {what}'{name}'; did you mean '{near}'? expected {list}"),
         None => format!("found {what}'{name}', expected {list}"),
     }
+}
+
+/// How near two names are, 1 if they are the same; `None` if neither can be meant by the other.
+fn closeness(a: &str, b: &str) -> Option<f64> {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mistakes = mistakes(&a, &b);
+    let longest = a.len().max(b.len()).max(1);
+    let alike = alike(&a, &b);
+    let is_near = mistakes * LETTERS_PER_MISTAKE <= longest || alike >= ALIKE;
+    is_near.then(|| alike.max(1.0 - mistakes as f64 / longest as f64))
 }
 
 /// Letters to change, add, leave out or swap with their neighbour to get from one name to the other.
@@ -124,8 +131,15 @@ mod tests {
         assert_eq!(nearest("tolerance_gradient"), Some("gradient_tolerance"));
         assert_eq!(nearest("mgs_adsorbtion_ev"), Some("mgs_adsorption_ev"));
         assert_eq!(nearest("SEED"), Some("seed"));
+        assert_eq!(nearest("seed"), None, "the very name is not misspelt");
         assert_eq!(nearest("colour"), None);
         assert_eq!(nearest(""), None);
+    }
+
+    #[test]
+    fn small_and_capital_letters_count_where_all_else_is_equal() {
+        assert_eq!(nearest("kdez", ["Kdes", "kdes"]), Some("kdes"));
+        assert_eq!(nearest("Kdez", ["kdes", "Kdes"]), Some("Kdes"));
     }
 
     #[test]
