@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::collect::CollectedCell;
 use super::collect::CollectedParameter;
 use super::suspicion::distances;
+use crate::config::one_of;
 use crate::estimate::Level;
 use crate::estimate::Relation;
 use crate::estimate::normals;
@@ -66,10 +67,8 @@ pub fn pooled(
             let mut known: Vec<&str> = all().map(|p| p.name.as_str()).collect();
             known.sort_unstable();
             known.dedup();
-            return Err(format!(
-                "shared: found '{name}', expected one of {}",
-                known.join(", ")
-            ));
+            let expected = one_of(name, known);
+            return Err(format!("shared: found '{name}', expected {expected}"));
         }
     }
     let mut of_parameter: BTreeMap<(&str, &str), OfCatalysts<'_>> = BTreeMap::new();

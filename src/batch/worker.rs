@@ -77,6 +77,7 @@ pub fn work<A: Archive>(
     let experiment = place.join(&job.experiment);
     let command = format!("sulfit fit {}", experiment.display());
     let failed = |reason: String| -> Result<Ended, String> {
+        tracing::info!("fit of cell '{}' failed: {reason}", job.cell);
         let failure = Failure {
             cell: job.cell.clone(),
             reason,
@@ -90,6 +91,7 @@ pub fn work<A: Archive>(
         Ok(study) => study,
         Err(error) => return failed(format!("bad input: {error}")),
     };
+    tracing::info!("fit of cell '{}' in {}", job.cell, place.display());
     let watch = Watch {
         inner: monitor,
         deadline: job

@@ -14,11 +14,13 @@ use clap::Args;
 use clap::Subcommand;
 
 use super::EXIT_INCOMPLETE;
+use super::console::answer;
 use super::print;
 use super::progress::Terminal;
 use super::say;
 use super::state::FolderArchive;
 use crate::batch::CampaignFolder;
+use crate::batch::CatalystConstant;
 use crate::batch::Ended;
 use crate::batch::Progress;
 use crate::batch::State;
@@ -32,8 +34,16 @@ use crate::batch::write_campaign;
 use crate::config::Campaign;
 use crate::config::CampaignCell;
 use crate::config::Instance;
+use crate::config::did_you_mean;
 use crate::config::read_campaign;
 use crate::config::read_study;
+use crate::report;
+use crate::report::RawCampaign;
+use crate::report::RawCatalyst;
+use crate::report::RawChecked;
+use crate::report::RawDeed;
+use crate::report::RawReason;
+use crate::report::RawSuspicious;
 use run::RunArguments;
 use submit::SubmitArguments;
 
@@ -57,14 +67,29 @@ pub(super) struct BatchArguments {
 #[derive(Subcommand)]
 enum BatchCommand {
     /// Fit all cells that have no result yet; may be interrupted, killed and started again at any time
+    #[command(
+        after_help = "Example:\n  sulfit batch run tests/files/good/campaign/campaign.toml --out results/campaign"
+    )]
     Run(RunArguments),
     /// Tell how many cells are done, failed, running and waiting
+    #[command(
+        after_help = "Example:\n  sulfit batch status tests/files/good/campaign/campaign.toml --out results/campaign"
+    )]
     Status(PlaceArguments),
     /// Forget failures, so that the next run tries these cells again, from where they stood
+    #[command(
+        after_help = "Example:\n  sulfit batch retry tests/files/good/campaign/campaign.toml --out results/campaign"
+    )]
     Retry(RetryArguments),
     /// Write tables of all finished fits, the cells to look at first, and constants of catalysts over their cells
+    #[command(
+        after_help = "Example:\n  sulfit batch collect tests/files/good/campaign/campaign.toml --out results/campaign"
+    )]
     Collect(PlaceArguments),
     /// Submit the campaign to Slurm as a job array over the same folder
+    #[command(
+        after_help = "Example:\n  sulfit batch submit tests/files/good/campaign/campaign.toml --slurm --dry-run"
+    )]
     Submit(SubmitArguments),
     /// One fit, for `run`
     #[command(hide = true)]
@@ -126,6 +151,13 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
         file.display(),
         campaign.cells.len()
     ));
+    answer(|| {
+        report::document(&RawChecked::Campaign {
+            file: file.display().to_string(),
+            cells: campaign.cells.len(),
+            skipped,
+        })
+    });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -282,10 +314,32 @@ fn told(progress: &Progress) -> String {
     )
 }
 
-fn status(arguments: &PlaceArguments) -> Result<ExitCode, String> {
-    let place = Place::new(&arguments.file, arguments.out.as_deref())?;
-    print(&format!("{}\n", told(&place.progress())));
-    print(&submit::queue(place.folder.root()));
+/// The document of a campaign: where it stands, why cells failed, what was done.
+fn answer_campaign(place: &Place, deed: impl FnOnce() -> RawDeed) {
+    answer(|| {
+        let progress = place.progress();
+        let failures = reasons(place).into_iter();
+        let failures = failures.map(|(reason, cells)| RawReason {
+            reason,
+            cells: cells.into_iter().map(ToOwned::to_owned).collect(),
+        });
+        report::document(&RawCampaign {
+            campaign: place.campaign.name.clone(),
+            folder: place.folder.root().display().to_string(),
+            cells: progress.cells,
+            done: progress.done,
+            failed: progress.failed,
+            skipped: progress.skipped,
+            running: progress.running,
+            waiting: progress.pending,
+            failures: failures.collect(),
+            deed: deed(),
+        })
+    });
+}
+
+/// Why cells failed, and which; the most frequent reason first.
+fn reasons(place: &Place) -> Vec<(String, Vec<&str>)> {
     let keys = place.keys();
     let failures = place.campaign.cells.iter().filter_map(|cell| {
         match place.folder.state(keys.get(&cell.name)?) {
@@ -305,6 +359,15 @@ fn status(arguments: &PlaceArguments) -> Result<ExitCode, String> {
         }
     }
     reasons.sort_by_key(|(_, cells)| std::cmp::Reverse(cells.len()));
+    reasons
+}
+
+fn status(arguments: &PlaceArguments) -> Result<ExitCode, String> {
+    let place = Place::new(&arguments.file, arguments.out.as_deref())?;
+    let slurm = submit::queue(place.folder.root());
+    print(&format!("{}\n", told(&place.progress())));
+    print(&slurm);
+    let reasons = reasons(&place);
     for (reason, cells) in reasons.iter().take(REASONS) {
         print(&format!("  {}: {reason}\n", some_of(cells)));
     }
@@ -314,6 +377,9 @@ fn status(arguments: &PlaceArguments) -> Result<ExitCode, String> {
             "  and {more} more reasons; failed/ holds them all\n"
         ));
     }
+    answer_campaign(&place, || RawDeed::Asked {
+        slurm: slurm.trim_end().to_owned(),
+    });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -332,8 +398,10 @@ fn retry(arguments: &RetryArguments) -> Result<ExitCode, String> {
     for name in &arguments.cells {
         if !place.campaign.cells.iter().any(|cell| cell.name == *name) {
             let file = arguments.place.file.display();
+            let cells = place.campaign.cells.iter();
+            let meant = did_you_mean(name, cells.map(|cell| cell.name.as_str()));
             return Err(format!(
-                "{file}: no cell '{name}'; name cells of the campaign's table"
+                "{file}: no cell '{name}'; name cells of the campaign's table{meant}"
             ));
         }
     }
@@ -347,6 +415,7 @@ fn retry(arguments: &RetryArguments) -> Result<ExitCode, String> {
     print(&format!(
         "{n} failures forgotten; sulfit batch run tries these cells again\n"
     ));
+    answer_campaign(&place, || RawDeed::Retried { forgotten: n });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -376,7 +445,40 @@ fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
             "{cell}: its report cannot be read: {reason}; sulfit batch run fits it again"
         ));
     }
+    answer_campaign(&place, || RawDeed::Collected {
+        tables: folder.display().to_string(),
+        suspicious: suspicions
+            .into_iter()
+            .map(|suspicion| RawSuspicious {
+                cell: collected.cells[suspicion.cell].name.clone(),
+                score: suspicion.score,
+                reasons: suspicion.reasons,
+            })
+            .collect(),
+        catalysts: constants.into_iter().map(raw_catalyst).collect(),
+        damaged: collected
+            .damaged
+            .into_iter()
+            .map(|(cell, reason)| RawReason {
+                reason,
+                cells: vec![cell],
+            })
+            .collect(),
+    });
     Ok(ExitCode::SUCCESS)
+}
+
+fn raw_catalyst(constant: CatalystConstant) -> RawCatalyst {
+    let [median, lower, upper] = constant.interval;
+    RawCatalyst {
+        catalyst: constant.catalyst,
+        parameter: constant.parameter,
+        unit: constant.unit,
+        cells: constant.n_cells,
+        median,
+        lower,
+        upper,
+    }
 }
 
 /// One fit in this process.

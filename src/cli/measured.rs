@@ -9,6 +9,7 @@ use clap::Args;
 use clap::ValueEnum;
 
 use super::EXIT_INCOMPLETE;
+use super::console::answer;
 use super::print;
 use super::say;
 use crate::analysis::gate::Rules;
@@ -25,6 +26,7 @@ use crate::analysis::overview::of_step;
 use crate::analysis::overview::of_voltammogram;
 use crate::config::Mass;
 use crate::config::RecordFile;
+use crate::config::one_of;
 use crate::config::read_record_files;
 use crate::import::Hints;
 use crate::import::PositiveCurrent;
@@ -36,6 +38,10 @@ use crate::record::Measured;
 use crate::record::Severity;
 use crate::record::Technique;
 use crate::report;
+use crate::report::RawMeasuredFile;
+use crate::report::RawMeasuredFiles;
+use crate::report::RawRecord;
+use crate::report::RawSection;
 
 /// Kelvin at 0 °C.
 const ZERO_CELSIUS_K: f64 = 273.15;
@@ -125,8 +131,8 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
 fn technique(text: &str) -> Result<Technique, String> {
     let known = Technique::NAMES.iter().find(|(name, _)| *name == text);
     known.map(|(_, technique)| *technique).ok_or_else(|| {
-        let names: Vec<&str> = Technique::NAMES.iter().map(|(name, _)| *name).collect();
-        format!("expected one of {}", names.join(", "))
+        let expected = one_of(text, Technique::NAMES.iter().map(|(name, _)| *name));
+        format!("expected {expected}")
     })
 }
 
@@ -206,12 +212,16 @@ fn hints(arguments: &SourceArguments, record: Option<&RecordFile>) -> Hints {
 
 pub(super) fn run_inspect(arguments: &SourceArguments) -> Result<ExitCode, String> {
     let sources = read_sources(arguments)?;
+    let mut found = Found::default();
     for source in &sources {
+        let overview = overview(source);
         print(&report::describe(&source.measured, &source.name));
-        print(&report::sections(&overview(source)));
+        print(&report::sections(&overview));
         print(&report::plots(&source.measured));
         print(&report::findings(&source.measured));
+        found.add(source, &overview);
     }
+    found.answer(problems(&sources), None);
     Ok(code(&sources))
 }
 
@@ -227,13 +237,16 @@ pub(super) fn run_import(arguments: &ImportArguments) -> Result<ExitCode, String
         }
     };
     let mut sources = read_sources(&arguments.source)?;
+    let mut found = Found::default();
     for source in &mut sources {
         pass_gate(&mut source.measured, arguments.keep);
+        let overview = overview(source);
         print(&report::describe(&source.measured, &source.name));
-        print(&report::sections(&overview(source)));
+        print(&report::sections(&overview));
         print(&report::findings(&source.measured));
+        found.add(source, &overview);
     }
-    let code = code(&sources);
+    let (code, problems) = (code(&sources), problems(&sources));
     let mut parts = sources.into_iter();
     let Some(first) = parts.next() else {
         return Err("no file".to_owned());
@@ -256,6 +269,11 @@ pub(super) fn run_import(arguments: &ImportArguments) -> Result<ExitCode, String
         all.len(),
         arguments.out.display()
     ));
+    let record = RawRecord {
+        file: arguments.out.display().to_string(),
+        rows: all.len(),
+    };
+    found.answer(problems, Some(record));
     Ok(code)
 }
 
@@ -339,6 +357,7 @@ pub(super) fn run_analyze(arguments: &AnalyzeArguments) -> Result<ExitCode, Stri
         keep: arguments.keep,
     };
     let mut series = Vec::new();
+    let mut found = Found::default();
     for source in &sources {
         let measured = &source.measured;
         print(&format!(
@@ -350,8 +369,10 @@ pub(super) fn run_analyze(arguments: &AnalyzeArguments) -> Result<ExitCode, Stri
             area_m2: source.area_m2.or(given.area_m2),
             ..given
         };
-        print(&report::sections(&analyses(measured, &given)));
+        let analyses = analyses(measured, &given);
+        print(&report::sections(&analyses));
         print(&report::findings(measured));
+        found.add(source, &analyses);
         if measured.technique == Technique::Voltammetry {
             let record = measured.record();
             series.extend(record.and_then(|record| Voltammogram::new(&source.name, &record).ok()));
@@ -362,6 +383,8 @@ pub(super) fn run_analyze(arguments: &AnalyzeArguments) -> Result<ExitCode, Stri
         print("all voltammograms together\n");
         print(&report::sections(&together));
     }
+    found.together = together;
+    found.answer(problems(&sources), None);
     Ok(code(&sources))
 }
 
@@ -397,12 +420,42 @@ fn overview(source: &Source) -> Vec<Section> {
     }
 }
 
+/// What a command on measured files found, for its document.
+#[derive(Default)]
+struct Found {
+    files: Vec<RawMeasuredFile>,
+    together: Vec<Section>,
+}
+
+impl Found {
+    fn add(&mut self, source: &Source, analyses: &[Section]) {
+        let file = RawMeasuredFile::new(&source.name, &source.measured, analyses);
+        self.files.push(file);
+    }
+
+    fn answer(self, problems: usize, record: Option<RawRecord>) {
+        answer(|| {
+            report::document(&RawMeasuredFiles {
+                files: self.files,
+                together: self.together.iter().map(RawSection::new).collect(),
+                record,
+                problems,
+            })
+        });
+    }
+}
+
+/// Number of problems that must be settled first.
+fn problems(sources: &[Source]) -> usize {
+    let findings = sources.iter().flat_map(|source| &source.measured.findings);
+    findings
+        .filter(|finding| finding.severity == Severity::Problem)
+        .count()
+}
+
 /// Problems that must be settled first end with 1.
 fn code(sources: &[Source]) -> ExitCode {
-    let findings = sources.iter().flat_map(|source| &source.measured.findings);
-    let problems = findings
-        .filter(|finding| finding.severity == Severity::Problem)
-        .count();
+    let problems = problems(sources);
     if problems == 0 {
         return ExitCode::SUCCESS;
     }

@@ -1,7 +1,9 @@
 //! The command line: arguments, progress, messages, exit codes.
 
 mod batch;
+mod console;
 mod measured;
+mod pages;
 mod predict;
 mod progress;
 mod rank;
@@ -10,12 +12,12 @@ mod report_command;
 mod state;
 mod train;
 
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 
@@ -23,6 +25,7 @@ use crate::config::is_campaign_file;
 use crate::config::is_prediction_file;
 use crate::config::is_ranking_file;
 use crate::config::is_training_file;
+use crate::config::one_of;
 use crate::config::read_study;
 use crate::estimate::Effort;
 use crate::estimate::FitReport;
@@ -33,14 +36,26 @@ use crate::estimate::recover;
 use crate::estimate::simulate;
 use crate::report;
 use crate::report::Kind;
+use crate::report::RawChecked;
+use crate::report::RawCheckedVariant;
 use batch::BatchArguments;
 use batch::run_batch;
+use console::ConsoleArguments;
+use console::answer;
+use console::answer_file;
+use console::incomplete;
+use console::print;
+use console::say;
 use measured::AnalyzeArguments;
 use measured::ImportArguments;
 use measured::SourceArguments;
 use measured::run_analyze;
 use measured::run_import;
 use measured::run_inspect;
+use pages::CompletionsArguments;
+use pages::ManArguments;
+use pages::run_completions;
+use pages::run_man;
 use predict::PredictArguments;
 use predict::run_predict;
 use progress::Terminal;
@@ -59,40 +74,87 @@ const EXIT_INCOMPLETE: u8 = 1;
 /// The user's file or argument is wrong.
 const EXIT_BAD_INPUT: u8 = 2;
 
+/// What the help tells after the commands.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  all went well
+  1  some runs failed or did not converge, or the command was interrupted; the report tells which
+  2  bad input: a file or an argument is wrong; the message names the place and what to do
+
+Example:
+  sulfit check tests/files/good/small.toml";
+
 /// Rate constants of metal-sulfur cells from cycling, voltammetry and impedance data.
 #[derive(Parser)]
-#[command(name = "sulfit", version, about, max_term_width = 100)]
+#[command(name = "sulfit", version, about, max_term_width = 100, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    console: ConsoleArguments,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Fit the free parameters of an experiment, predict its targets and write a report
+    #[command(
+        after_help = "Example:\n  sulfit fit tests/files/good/small.toml --out results/small"
+    )]
     Fit(FitArguments),
     /// Simulate cells with known constants, fit them, and tell how often the intervals hold the truth
+    #[command(
+        after_help = "Example:\n  sulfit recover tests/files/good/small.toml --cells 3 --out results/small_recovery"
+    )]
     Recover(RecoverArguments),
     /// Run the protocols of an experiment at the values of its mechanism file, without fitting
+    #[command(
+        after_help = "Example:\n  sulfit simulate tests/files/good/small.toml --out results/small_simulated"
+    )]
     Simulate(SimulateArguments),
     /// Simulate the cell model all over a box of parameters and train a surrogate for it
+    #[command(
+        after_help = "Example:\n  sulfit train tests/files/good/small_surrogate.toml --out results/small_surrogate"
+    )]
     Train(TrainArguments),
     /// Predict capacity, energy and fade at other loadings, currents and cycles from a fit, with intervals
+    #[command(
+        after_help = "Example:\n  sulfit predict tests/files/good/small_predict.toml --fit results/small"
+    )]
     Predict(PredictArguments),
     /// Rank catalysts by what a cell with them would give, from fits and descriptors, and tell what to measure next
+    #[command(
+        after_help = "Example:\n  sulfit rank tests/files/good/small_rank.toml --fit results/small"
+    )]
     Rank(RankArguments),
     /// Fit many cells: safe against every interruption, on one machine or a Slurm cluster
+    #[command(
+        after_help = "Example:\n  sulfit batch run tests/files/good/campaign/campaign.toml --out results/campaign"
+    )]
     Batch(BatchArguments),
     /// Tell about finished results on one page: data against fit, parameters, predictions, rankings
     Report(ReportArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
+    #[command(after_help = "Example:\n  sulfit check experiments/star_lcnc.toml")]
     Check(CheckArguments),
     /// Read files of instruments, check them, and write one record in the Battery Data Format
+    #[command(
+        after_help = "Example:\n  sulfit import tests/files/import/neware_flat.csv --out record.parquet"
+    )]
     Import(ImportArguments),
     /// Show what is in files of instruments, with small plots, and what is wrong with them
+    #[command(
+        after_help = "Example:\n  sulfit inspect tests/files/import/biologic_cv_decimal_comma.mpt"
+    )]
     Inspect(SourceArguments),
     /// Classical analyses of measured files: cycles, peaks, impedance, diffusion, each with its doubts
+    #[command(after_help = "Example:\n  sulfit analyze tests/files/import/gamry_eis.DTA")]
     Analyze(AnalyzeArguments),
+    /// Print the script that lets a shell complete commands and options
+    #[command(after_help = "Example:\n  sulfit completions bash")]
+    Completions(CompletionsArguments),
+    /// Write manual pages, one per command
+    #[command(after_help = "Example:\n  sulfit man results/man")]
+    Man(ManArguments),
 }
 
 #[derive(Args)]
@@ -170,10 +232,18 @@ struct CheckArguments {
     file: PathBuf,
 }
 
+/// The commands with their options, as clap knows them: for manual pages, completions and tests.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let result = match arguments.command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return console::refuse(&error),
+    };
+    let result = console::open(arguments.console).and_then(|()| match arguments.command {
         Command::Fit(arguments) => run_fit(&arguments),
         Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
@@ -186,14 +256,10 @@ pub fn run() -> ExitCode {
         Command::Import(arguments) => run_import(&arguments),
         Command::Inspect(arguments) => run_inspect(&arguments),
         Command::Analyze(arguments) => run_analyze(&arguments),
-    };
-    match result {
-        Ok(code) => code,
-        Err(message) => {
-            say(&format!("error: {message}"));
-            ExitCode::from(EXIT_BAD_INPUT)
-        }
-    }
+        Command::Completions(arguments) => Ok(run_completions(&arguments)),
+        Command::Man(arguments) => run_man(&arguments),
+    });
+    console::close(result)
 }
 
 fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
@@ -212,6 +278,7 @@ fn run_fit(arguments: &FitArguments) -> Result<ExitCode, String> {
         ablate: arguments.ablate,
     };
     let archive = FolderArchive::new(&folder, &study);
+    tracing::info!("report goes to {}", folder.display());
     let report = in_pool(arguments.threads, || {
         fit(&study, &effort, &monitor, &archive)
     })?;
@@ -251,11 +318,13 @@ fn run_recover(arguments: &RecoverArguments) -> Result<ExitCode, String> {
     monitor.finish();
     tell_unkept(&archive);
     let Some(recovery) = recovery else {
-        say("no fit of the real data to draw truths from: it failed or was interrupted");
-        return Ok(ExitCode::from(EXIT_INCOMPLETE));
+        return Ok(incomplete(
+            "no fit of the real data to draw truths from: it failed or was interrupted",
+        ));
     };
     report::write_recovery(&folder, &study, &plan, &recovery).map_err(|error| error.to_string())?;
     print(&report::recovery_summary(&study, &plan, &recovery));
+    answer_file(&folder, "recovery.json")?;
     print(&format!("report in {}\n", folder.display()));
     if recovery.n_cells < plan.cells {
         say("some cells were not fitted; the report tells why");
@@ -267,11 +336,8 @@ fn run_recover(arguments: &RecoverArguments) -> Result<ExitCode, String> {
 fn position_of_variant(study: &Study, name: &str) -> Result<usize, String> {
     let position = study.variants.iter().position(|v| v.name == name);
     position.ok_or_else(|| {
-        let names: Vec<&str> = study.variants.iter().map(|v| v.name.as_str()).collect();
-        format!(
-            "--variant: found '{name}', expected one of {}",
-            names.join(", ")
-        )
+        let expected = one_of(name, study.variants.iter().map(|v| v.name.as_str()));
+        format!("--variant: found '{name}', expected {expected}")
     })
 }
 
@@ -335,6 +401,7 @@ fn run_check(file: &Path) -> Result<ExitCode, String> {
             .collect::<Vec<_>>()
             .join(", "),
     ));
+    answer(|| report::document(&checked(file, &study)));
     match (&study.guide, &study.guide_refusal) {
         (Some(guide), _) => print(&format!(
             "surrogate: {} finds starts\n",
@@ -344,6 +411,31 @@ fn run_check(file: &Path) -> Result<ExitCode, String> {
         (None, None) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What an experiment holds, as a document.
+fn checked(file: &Path, study: &Study) -> RawChecked {
+    let mechanism = &study.variants[0].mechanism;
+    let protocols = study.protocols.iter().map(|p| p.name.clone());
+    let variants = study.variants.iter().map(|variant| RawCheckedVariant {
+        name: variant.name.clone(),
+        free: variant.free.len(),
+    });
+    let guide = study.guide.as_ref();
+    RawChecked::Experiment {
+        file: file.display().to_string(),
+        mechanism: mechanism.name().to_owned(),
+        parameters: mechanism.parameters().rows().len(),
+        reactions: mechanism.reactions().len(),
+        cells: study.cells.clone(),
+        protocols: protocols.collect(),
+        observables: study.observations.len(),
+        predictions: study.predictions.len(),
+        comparisons: study.orderings.len(),
+        variants: variants.collect(),
+        surrogate: guide.map(|guide| guide.surrogate.name.clone()),
+        surrogate_refusal: study.guide_refusal.clone(),
+    }
 }
 
 fn read(file: &Path) -> Result<Study, String> {
@@ -382,6 +474,7 @@ fn finish(
 ) -> Result<ExitCode, String> {
     report::write(folder, study, report).map_err(|error| error.to_string())?;
     print(&report::summary(study, report, kind));
+    answer_file(folder, "result.json")?;
     print(&format!("report in {}\n", folder.display()));
     let is_converged = report.variants.iter().all(|v| v.stop.is_converged());
     let is_complete = report.variants.len() == study.variants.len() || kind == Kind::Simulation;
@@ -397,14 +490,4 @@ fn finish(
         return Ok(ExitCode::from(EXIT_INCOMPLETE));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Results go to stdout. A closed pipe is no reason to fail.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// All else goes to stderr.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -8,6 +8,8 @@ use clap::Args;
 
 use super::EXIT_INCOMPLETE;
 use super::check_folder;
+use super::console::answer;
+use super::console::answer_file;
 use super::in_pool;
 use super::print;
 use super::progress::Terminal;
@@ -19,6 +21,7 @@ use crate::predict::outlook;
 use crate::predict::scores;
 use crate::report;
 use crate::report::Predicted;
+use crate::report::RawChecked;
 
 #[derive(Args)]
 pub(super) struct PredictArguments {
@@ -71,6 +74,7 @@ pub(super) fn run_predict(arguments: &PredictArguments) -> Result<ExitCode, Stri
     };
     report::write_prediction(&folder, predicted).map_err(|error| error.to_string())?;
     print(&report::prediction_summary(predicted));
+    answer_file(&folder, "prediction.json")?;
     print(&format!("report in {}\n", folder.display()));
     if outlook.is_interrupted || outlook.cloud.failed + outlook.failed_at_optimum > 0 {
         say("some draws are missing; the report tells how many");
@@ -97,5 +101,18 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
             None => String::new(),
         }
     ));
+    let surrogate = asked.surrogate.as_ref();
+    answer(|| {
+        report::document(&RawChecked::Prediction {
+            file: file.display().to_string(),
+            cell: asked.study.cells[asked.cell].clone(),
+            fit: asked.fit.display().to_string(),
+            conditions: asked.conditions.len(),
+            cycles: asked.setting.cycles.clone(),
+            draws: asked.draws,
+            variants: asked.fitted.len(),
+            surrogate: surrogate.map(|surrogate| surrogate.name.clone()),
+        })
+    });
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,7 @@ impl Terminal {
                 std::process::exit(EXIT_INTERRUPTED);
             }
         });
-        let bar = ProgressBar::new(1);
+        let bar = super::console::new_bar();
         bar.enable_steady_tick(REDRAW);
         Self {
             bar,
@@ -76,6 +76,9 @@ impl Terminal {
 
 impl Monitor for Terminal {
     fn begin(&self, stage: &str, iterations_max: usize) {
+        if !stage.is_empty() {
+            tracing::debug!("{stage}: begins, at most {iterations_max} iterations");
+        }
         // First, so that no frame shows the last stage's words under the new one's name.
         self.bar.set_message("");
         let template = if iterations_max > 1 {
@@ -121,8 +124,7 @@ impl Monitor for Terminal {
     }
 
     fn warn(&self, message: &str) {
-        self.bar
-            .suspend(|| super::say(&format!("warning: {message}")));
+        super::say(&format!("warning: {message}"));
     }
 
     fn is_interrupted(&self) -> bool {

@@ -8,6 +8,8 @@ use clap::Args;
 
 use super::EXIT_INCOMPLETE;
 use super::check_folder;
+use super::console::answer;
+use super::console::answer_file;
 use super::in_pool;
 use super::print;
 use super::progress::Terminal;
@@ -16,6 +18,7 @@ use crate::config::read_ranking;
 use crate::rank::ranking;
 use crate::report;
 use crate::report::Ranked;
+use crate::report::RawChecked;
 
 #[derive(Args)]
 pub(super) struct RankArguments {
@@ -51,6 +54,7 @@ pub(super) fn run_rank(arguments: &RankArguments) -> Result<ExitCode, String> {
     };
     report::write_ranking(&folder, ranked).map_err(|error| error.to_string())?;
     print(&report::ranking_summary(ranked));
+    answer_file(&folder, "ranking.json")?;
     print(&format!("report in {}\n", folder.display()));
     if ranking.is_interrupted || ranking.cloud.failed > 0 {
         say("some answers are missing; the report tells how many");
@@ -78,5 +82,19 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
             None => String::new(),
         }
     ));
+    let fitted = asked.entrants.iter().filter(|e| !e.sources.is_empty());
+    let surrogate = asked.surrogate.as_ref();
+    answer(|| {
+        report::document(&RawChecked::Ranking {
+            file: file.display().to_string(),
+            candidates: asked.entrants.len(),
+            fitted: fitted.count(),
+            reference: asked.entrants[0].name.clone(),
+            target: asked.quantity.as_str().to_owned(),
+            cycle: asked.setting.cycles.last().copied().unwrap_or(1),
+            draws: asked.draws,
+            surrogate: surrogate.map(|surrogate| surrogate.name.clone()),
+        })
+    });
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::EXIT_INCOMPLETE;
 use super::check_folder;
+use super::console::answer;
 use super::in_pool;
 use super::measured::positive;
 use super::print;
@@ -15,7 +16,9 @@ use super::progress::Terminal;
 use super::say;
 use crate::estimate::Study;
 use crate::estimate::simulate_all;
+use crate::report;
 use crate::report::Instrument;
+use crate::report::RawWritten;
 use crate::report::ReadingNoise;
 use crate::report::Sampling;
 use crate::report::write_raw;
@@ -124,6 +127,13 @@ pub(super) fn run_raw(
         names.len(),
         folder.display()
     ));
+    answer(|| {
+        report::document(&RawWritten {
+            folder: folder.display().to_string(),
+            files: names.clone(),
+            failures: failures.iter().map(ToString::to_string).collect(),
+        })
+    });
     for failure in &failures {
         say(&failure.to_string());
     }

@@ -15,8 +15,10 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::EXIT_INCOMPLETE;
 use super::check_folder;
+use super::console::answer;
+use super::console::answer_file;
+use super::console::incomplete;
 use super::in_pool;
 use super::progress::Terminal;
 use super::say;
@@ -29,6 +31,8 @@ use crate::estimate::Status;
 use crate::numerics::fingerprint::fingerprint;
 use crate::report;
 use crate::report::RawCard;
+use crate::report::RawChecked;
+use crate::report::RawCheckedBudget;
 use crate::report::RawMade;
 use crate::surrogate::Assessment;
 use crate::surrogate::Class;
@@ -90,12 +94,14 @@ pub(super) fn run_train(arguments: &TrainArguments) -> Result<ExitCode, String> 
     })?;
     monitor.finish();
     let Some((surrogate, card, assessments)) = trained? else {
-        say("interrupted; the same command goes on from here");
-        return Ok(ExitCode::from(EXIT_INCOMPLETE));
+        return Ok(incomplete(
+            "interrupted; the same command goes on from here",
+        ));
     };
     report::write_surrogate(&folder, &surrogate, (&card, &assessments))
         .map_err(|error| error.to_string())?;
     super::print(&report::card_md(&card));
+    answer_file(&folder, "card.json")?;
     super::print(&format!("\nsurrogate in {}\n", folder.display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -121,6 +127,23 @@ pub(super) fn check(file: &Path) -> Result<ExitCode, String> {
         budget.calibration,
         budget.test,
     ));
+    answer(|| {
+        report::document(&RawChecked::Training {
+            file: file.display().to_string(),
+            mechanism: plan.mechanism.name().to_owned(),
+            axes: plan.axes.len(),
+            protocols: plan.protocols.iter().map(|p| p.name.clone()).collect(),
+            numbers: numbers.len(),
+            curves: curves.len(),
+            simulations: RawCheckedBudget {
+                training: budget.training,
+                with_derivatives: budget.with_slopes,
+                validation: budget.validation,
+                calibration: budget.calibration,
+                test: budget.test,
+            },
+        })
+    });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -364,6 +387,8 @@ fn all_learned(
             let learned = school.learned(class, *member, &goes_on);
             let learned = learned.map_err(|error| error.to_string())?;
             write_whole(&path, &learned.to_bytes())?;
+            let (epoch, loss) = (learned.epoch, learned.validation);
+            tracing::info!("a network has learned best by epoch {epoch}, with error {loss:.3e}");
             Ok((learned, true))
         })
         .collect();
@@ -451,6 +476,7 @@ impl Many<'_> {
             let indices = start..(start + PART).min(self.n);
             let path = folder.join(format!("{}-{start:06}.parquet", self.name));
             if let Some(part) = read_part(plan, &path, indices.len()) {
+                tracing::debug!("{}: read from an earlier run", path.display());
                 all.are_new = false;
                 all.samples.extend(part);
                 continue;
@@ -459,6 +485,7 @@ impl Many<'_> {
                 return Ok(None);
             };
             write_part(plan, &path, &part)?;
+            tracing::debug!("{}: {} points simulated", path.display(), part.len());
             all.samples.extend(part);
         }
         Ok(Some(all))
@@ -481,6 +508,9 @@ impl Many<'_> {
                     return None;
                 }
                 let sample = simulated(plan, &(self.point)(index), with_slopes);
+                for failure in &sample.failures {
+                    tracing::info!("{failure}");
+                }
                 let finished = start + done.fetch_add(1, Ordering::Relaxed) + 1;
                 failed.fetch_add(sample.failures.len(), Ordering::Relaxed);
                 monitor.advance(&Status {

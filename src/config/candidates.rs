@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::error::Place;
 use super::error::plain;
 use super::error::read_text;
+use super::nearest::nearest;
 use crate::rank::Descriptor;
 use crate::rank::Known;
 
@@ -195,22 +196,15 @@ impl Table<'_> {
             if known().any(|k| k == name.as_str()) {
                 continue;
             }
-            let nearest = known().max_by(|a, b| alike(a, name).total_cmp(&alike(b, name)));
-            let expected = match nearest {
-                Some(nearest) if alike(&nearest, name) > 0.75 => {
-                    format!("a known column; did you mean '{nearest}'?")
-                }
-                _ => {
-                    let all: Vec<&str> = TEXTS
-                        .iter()
-                        .copied()
-                        .chain(COLUMNS.iter().map(|c| c.name))
-                        .collect();
-                    format!(
-                        "one of {}, each number with _sd and _source",
-                        all.join(", ")
-                    )
-                }
+            let known: Vec<String> = known().collect();
+            let near = nearest(name, known.iter().map(String::as_str));
+            let expected = if let Some(near) = near {
+                format!("a known column; did you mean '{near}'?")
+            } else {
+                let numbers = COLUMNS.iter().map(|c| c.name);
+                let all: Vec<&str> = TEXTS.iter().copied().chain(numbers).collect();
+                let all = all.join(", ");
+                format!("one of {all}, each number with _sd and _source")
             };
             return Err(self
                 .place
@@ -331,30 +325,4 @@ impl Table<'_> {
 /// Where a cell stands; the header is line 1.
 fn key(row: usize, column: &str) -> String {
     format!("line {}, column '{column}'", row + 2)
-}
-
-/// How alike two names are: twice their common pairs of letters over all of them (Dice).
-fn alike(a: &str, b: &str) -> f64 {
-    let pairs = |text: &str| -> Vec<(char, char)> {
-        let chars: Vec<char> = text.chars().collect();
-        chars.windows(2).map(|w| (w[0], w[1])).collect()
-    };
-    let (a, mut b) = (pairs(a), pairs(b));
-    let all = (a.len() + b.len()).max(1);
-    let common = a.iter().filter(|pair| {
-        let found = b.iter().position(|other| other == *pair);
-        found.map(|i| b.swap_remove(i)).is_some()
-    });
-    2.0 * common.count() as f64 / all as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn misspelt_columns_find_their_like() {
-        assert!(alike("mgs_adsorption_ev", "mgs_adsorbtion_ev") > 0.75);
-        assert!(alike("mgs_adsorption_ev", "colour") < 0.3);
-    }
 }

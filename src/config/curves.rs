@@ -4,6 +4,7 @@ use super::curve_file::RawCurve;
 use super::curve_file::RawCurveNoise;
 use super::error::ConfigError;
 use super::experiment::Builder;
+use super::nearest::one_of;
 use super::store::Loaded;
 use crate::estimate::Abscissa;
 use crate::estimate::Calibration;
@@ -266,12 +267,9 @@ impl Builder<'_> {
     ) -> Result<usize, ConfigError> {
         let position = protocols.iter().position(|p| p.name == name);
         position.ok_or_else(|| {
-            let names: Vec<&str> = protocols.iter().map(|p| p.name.as_str()).collect();
-            self.place.value(
-                format!("{key}.protocol"),
-                format!("'{name}'"),
-                format!("one of {}", names.join(", ")),
-            )
+            let expected = one_of(name, protocols.iter().map(|p| p.name.as_str()));
+            self.place
+                .value(format!("{key}.protocol"), format!("'{name}'"), expected)
         })
     }
 }

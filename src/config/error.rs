@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::nearest::reworded;
 use crate::import::ImportError;
 use crate::mechanism::MechanismError;
 
@@ -117,10 +118,12 @@ pub(crate) fn plain(value: f64) -> String {
 
 /// Reads a text file.
 pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),
-    })
+    })?;
+    tracing::info!("read {}, {} bytes", path.display(), text.len());
+    Ok(text)
 }
 
 /// Parses TOML into a raw mirror, errors with their line.
@@ -130,7 +133,7 @@ pub(crate) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result
         ConfigError::Syntax {
             path: path.to_owned(),
             line: text[..offset].matches('\n').count() + 1,
-            message: error.message().to_owned(),
+            message: reworded(error.message()),
         }
     })
 }

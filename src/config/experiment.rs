@@ -17,6 +17,8 @@ use super::experiment_file::RawResolution;
 use super::experiment_file::RawSearch;
 use super::experiment_file::RawSide;
 use super::model::read_mechanism;
+use super::nearest::did_you_mean;
+use super::nearest::one_of;
 use super::store::RecordStore;
 use crate::estimate::Alternative;
 use crate::estimate::FitSettings;
@@ -308,7 +310,10 @@ impl Builder<'_> {
         name: &str,
     ) -> Result<crate::mechanism::ParameterId, ConfigError> {
         self.mechanism.parameters().find(name).ok_or_else(|| {
-            let expected = format!("a parameter of the mechanism '{}'", self.mechanism.name());
+            let rows = self.mechanism.parameters().rows().iter();
+            let meant = did_you_mean(name, rows.map(|row| row.name.as_str()));
+            let mechanism = self.mechanism.name();
+            let expected = format!("a parameter of the mechanism '{mechanism}'{meant}");
             self.place.value(key, format!("'{name}'"), expected)
         })
     }
@@ -316,12 +321,9 @@ impl Builder<'_> {
     pub(super) fn cell_index(&self, key: &str, name: &str) -> Result<usize, ConfigError> {
         let position = self.raw.cell.iter().position(|cell| cell.name == name);
         position.ok_or_else(|| {
-            let names: Vec<&str> = self.raw.cell.iter().map(|c| c.name.as_str()).collect();
-            self.place.value(
-                format!("{key}.cell"),
-                format!("'{name}'"),
-                format!("one of {}", names.join(", ")),
-            )
+            let expected = one_of(name, self.raw.cell.iter().map(|c| c.name.as_str()));
+            self.place
+                .value(format!("{key}.cell"), format!("'{name}'"), expected)
         })
     }
 
@@ -405,7 +407,10 @@ impl Builder<'_> {
                 "no fact of that id and cell in {}",
                 self.facts.path.display()
             );
-            self.place.value(key, found, "an id of the data set")
+            let ids = self.facts.rows.iter().map(|fact| fact.id.as_str());
+            let meant = did_you_mean(&target.id, ids);
+            self.place
+                .value(key, found, format!("an id of the data set{meant}"))
         })?;
         if fact.role == FactRole::Derived {
             let expected = "the facts that it is derived from, which must not count twice";

@@ -31,9 +31,20 @@ impl Builder<'_> {
             None => self.shipped(study, folder),
         };
         match (found, named) {
-            (Ok(guide), _) => study.guide = guide,
+            (Ok(guide), _) => {
+                if let Some(guide) = &guide {
+                    tracing::info!(
+                        "surrogate '{}' belongs to the experiment",
+                        guide.surrogate.name
+                    );
+                }
+                study.guide = guide;
+            }
             (Err(error), Some(_)) => return Err(error),
-            (Err(error), None) => study.guide_refusal = Some(error.to_string()),
+            (Err(error), None) => {
+                tracing::info!("the surrogate beside the mechanism is not used: {error}");
+                study.guide_refusal = Some(error.to_string());
+            }
         }
         Ok(())
     }

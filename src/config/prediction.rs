@@ -15,6 +15,7 @@ use super::experiment::Builder;
 use super::experiment::with_builder;
 use super::experiment_file::RawResolution;
 use super::handover::read_fitted;
+use super::nearest::one_of;
 use super::protocol::RawProtocol;
 use super::surrogate::read_surrogate;
 use crate::estimate::Fitted;
@@ -174,7 +175,7 @@ impl Reader<'_> {
         self.builder.needs_battery("experiment")?;
         let cell = self.builder.cell_index("cell", &raw.cell);
         let cell = cell.map_err(|_| {
-            let expected = format!("one of {}", study.cells.join(", "));
+            let expected = one_of(&raw.cell, study.cells.iter().map(String::as_str));
             self.place()
                 .value("cell", format!("'{}'", raw.cell), expected)
         })?;
@@ -363,8 +364,7 @@ impl Builder<'_> {
         let known = study.protocols.iter().find(|p| p.name == name);
         known.cloned().ok_or_else(|| {
             let all = study.protocols.iter().map(|p| p.name.as_str());
-            let all: Vec<&str> = own.keys().map(String::as_str).chain(all).collect();
-            let expected = format!("one of {}", all.join(", "));
+            let expected = one_of(name, own.keys().map(String::as_str).chain(all));
             self.place.value("protocol", format!("'{name}'"), expected)
         })
     }

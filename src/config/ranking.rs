@@ -24,6 +24,7 @@ use super::experiment_file::RawResolution;
 use super::handover::check_structure;
 use super::handover::read_fitted;
 use super::handover::read_handover;
+use super::nearest::one_of;
 use super::protocol::RawProtocol;
 use super::surrogate::read_surrogate;
 use crate::estimate::Fitted;
@@ -412,7 +413,7 @@ impl Reader<'_> {
             (None, Some(name)) => {
                 let cell = study.cells.iter().position(|c| c == name);
                 let cell = cell.ok_or_else(|| {
-                    let expected = format!("one of {}", study.cells.join(", "));
+                    let expected = one_of(name, study.cells.iter().map(String::as_str));
                     place.value(key("cell"), format!("'{name}'"), expected)
                 })?;
                 Ok(Some(Source::Same { cell }))
@@ -425,7 +426,7 @@ impl Reader<'_> {
                     check_structure(&Place::new(&path), variant, self.builder.mechanism)?;
                 }
                 if !handover.cells.contains(name) {
-                    let expected = format!("one of {}", handover.cells.join(", "));
+                    let expected = one_of(name, handover.cells.iter().map(String::as_str));
                     return Err(place.value(key("cell"), format!("'{name}'"), expected));
                 }
                 let weights: Vec<(String, f64)> = handover

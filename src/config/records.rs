@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::error::ConfigError;
 use super::error::Place;
+use super::nearest::one_of;
 use crate::import::ColumnPlace;
 use crate::import::Hints;
 use crate::import::NamedColumn;
@@ -162,12 +163,8 @@ fn record_file(
 fn technique(place: &Place<'_>, key: &str, name: &str) -> Result<Technique, ConfigError> {
     let known = Technique::NAMES.iter().find(|(n, _)| *n == name);
     known.map(|(_, technique)| *technique).ok_or_else(|| {
-        let names: Vec<&str> = Technique::NAMES.iter().map(|(n, _)| *n).collect();
-        place.value(
-            format!("{key}: technique"),
-            format!("'{name}'"),
-            format!("one of {}", names.join(", ")),
-        )
+        let expected = one_of(name, Technique::NAMES.iter().map(|(n, _)| *n));
+        place.value(format!("{key}: technique"), format!("'{name}'"), expected)
     })
 }
 

@@ -11,6 +11,8 @@ use super::error::read_text;
 use super::experiment::Builder;
 use super::experiment::with_builder;
 use super::model::bounds;
+use super::nearest::did_you_mean;
+use super::nearest::one_of;
 use super::training_file::RawCurrentOverVoltage;
 use super::training_file::RawImpedanceCurve;
 use super::training_file::RawOutput;
@@ -125,7 +127,9 @@ impl Trainer<'_> {
             let found = self.study.protocols.iter().find(|p| p.name == *name);
             found.cloned().ok_or_else(|| {
                 let names: Vec<&str> = self.study.protocols.iter().map(|p| &*p.name).collect();
-                let expected = format!("protocols of the experiment: {}", names.join(", "));
+                let meant = did_you_mean(name, names.iter().copied());
+                let names = names.join(", ");
+                let expected = format!("protocols of the experiment: {names}{meant}");
                 self.place()
                     .value("protocols", format!("'{name}'"), expected)
             })
@@ -295,8 +299,7 @@ impl Trainer<'_> {
     ) -> Result<usize, ConfigError> {
         let position = protocols.iter().position(|p| p.name == name);
         position.ok_or_else(|| {
-            let names: Vec<&str> = protocols.iter().map(|p| &*p.name).collect();
-            let expected = format!("one of {}", names.join(", "));
+            let expected = one_of(name, protocols.iter().map(|p| p.name.as_str()));
             self.place().value(key, format!("'{name}'"), expected)
         })
     }
@@ -493,7 +496,9 @@ impl Trainer<'_> {
         let mut numbers = outputs.iter().filter(|output| !output.is_curve());
         let number = numbers.position(|output| output.name == raw.output);
         let number = number.ok_or_else(|| {
-            let expected = "the name of an output that is a number";
+            let numbers = outputs.iter().filter(|output| !output.is_curve());
+            let meant = did_you_mean(&raw.output, numbers.map(|output| output.name.as_str()));
+            let expected = format!("the name of an output that is a number{meant}");
             self.place()
                 .value("working.output", format!("'{}'", raw.output), expected)
         })?;

@@ -12,6 +12,7 @@ use super::experiment_file::RawRatio;
 use super::experiment_file::RawVariant;
 use super::model::bounds;
 use super::model::read_mechanism;
+use super::nearest::did_you_mean;
 use crate::estimate::Blind;
 use crate::estimate::Free;
 use crate::estimate::Role;
@@ -217,7 +218,8 @@ impl Builder<'_> {
             let position = free.iter().position(|free| free.name == *name);
             position.ok_or_else(|| {
                 let key = format!("variant '{}'.compared", raw.name);
-                let expected = "the name of a free quantity of the variant";
+                let meant = did_you_mean(name, free.iter().map(|free| free.name.as_str()));
+                let expected = format!("the name of a free quantity of the variant{meant}");
                 self.place.value(key, format!("'{name}'"), expected)
             })
         });

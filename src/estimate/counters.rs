@@ -74,6 +74,7 @@ impl Counters {
     }
 
     fn count(&self, failure: &SimulationFailure) {
+        tracing::info!("{failure}");
         self.failed.fetch_add(1, Memory::Relaxed);
         if let Ok(mut failures) = self.failures.lock()
             && failures.len() < FAILURES_KEPT

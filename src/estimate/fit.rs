@@ -203,6 +203,12 @@ fn warn_of_idle(task: &Task<'_>) {
 }
 
 fn fit_variant(task: &Task<'_>, effort: &Effort) -> VariantReport {
+    tracing::info!(
+        "variant '{}': {} free quantities, {} observables",
+        task.variant().name,
+        task.variant().free.len(),
+        task.study.observations.len()
+    );
     warn_of_idle(task);
     let (task, factors) = tempered(task);
     let searched = search(&task);
@@ -266,7 +272,13 @@ fn polish(task: &Task<'_>, best: Vec<f64>, others: &[Vec<f64>]) -> (Solution, Ve
             break;
         }
     }
-    (lowest.expect("at least one optimum is polished"), costs)
+    let lowest = lowest.expect("at least one optimum is polished");
+    tracing::info!(
+        "variant '{}': of {} polished optima with costs {costs:.4?} the lowest is taken",
+        task.variant().name,
+        costs.len()
+    );
+    (lowest, costs)
 }
 
 /// Fits the other readings of the source on the coarse mesh, from the optimum of the first reading.
@@ -283,6 +295,12 @@ fn alternatives(task: &Task<'_>, x: &[f64]) -> Vec<AlternativeCost> {
         let solution = swapped.remembered(&piece, |swapped| {
             swapped.descend(task.study.coarse, start, &options)
         });
+        tracing::info!(
+            "reading '{}': cost {:.4} instead of {:.4}",
+            alternative.name,
+            solution.cost,
+            cost_first.unwrap_or(f64::NAN)
+        );
         AlternativeCost {
             name: alternative.name.clone(),
             cost: solution.cost,

@@ -81,6 +81,12 @@ pub(super) fn guided(task: &Task<'_>) -> Option<Guided> {
     let (asked, refused) = proxy.counts();
     let n_told = ENDS_MIN.max(ENDS_PER_START * task.study.settings.starts);
     distinct.truncate(n_told);
+    tracing::info!(
+        "{stage}: '{}' followed {} starts to {} distinct ends; asked {asked} times, refused {refused}",
+        guide.surrogate.name,
+        guide.starts,
+        distinct.len()
+    );
     Some(Guided {
         report: GuideReport {
             name: guide.surrogate.name.clone(),
@@ -103,6 +109,10 @@ pub(super) fn judged(task: &Task<'_>, report: GuideReport, x: &[f64]) -> GuideRe
         rows.extend(task.belief.residuals(x));
         Some((rows.iter().map(|r| r * r).sum(), predicted))
     });
+    if let Some((cost, _)) = &at_optimum {
+        let stage = task.stage("surrogate");
+        tracing::info!("{stage}: at the optimum of the cell model its cost is {cost:.4}");
+    }
     GuideReport {
         at_optimum,
         ..report

@@ -109,6 +109,7 @@ pub(super) fn with_estimated_noise<'s>(
         let Some((next, is_settled)) = judged(&task, &solution, &factors) else {
             break;
         };
+        tracing::info!("{}: factors {next:.3?}", task.stage(&what));
         x.clone_from(&solution.x);
         task = with_factors(&task, &next);
         factors = next;
@@ -135,6 +136,7 @@ pub(super) fn settled_on_fine_mesh<'s>(
         let Some((next, is_settled)) = judged(&task, &solution, &factors) else {
             break;
         };
+        tracing::info!("noise levels on the fine mesh, round {round}: factors {next:.3?}");
         if is_settled || task.monitor.is_interrupted() {
             break;
         }

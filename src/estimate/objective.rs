@@ -379,8 +379,18 @@ impl Residuals for Objective<'_> {
     fn trial(&self, x: &[f64]) -> Option<Vec<f64>> {
         let plans = self.frozen.lock().ok()?.plans.clone();
         let frozen = (!plans.is_empty()).then_some(&plans[..]);
-        let (values, taken) = self.simulator.values(x, frozen).ok()?;
+        let result = self.simulator.values(x, frozen);
+        let (values, taken) = result
+            .inspect_err(|failure| {
+                tracing::debug!("a trial is refused and tried again nearer: {failure}");
+            })
+            .ok()?;
         let suits = taken.iter().flatten().all(JumpPlan::suits);
+        if frozen.is_some() && !suits {
+            tracing::debug!(
+                "the jumps over cycles suit no more and are chosen anew if the step is taken"
+            );
+        }
         self.frozen.lock().ok()?.suited = (suits && frozen.is_some()).then(|| x.to_vec());
         Some(self.residuals(x, &values))
     }
@@ -397,6 +407,14 @@ impl Residuals for Objective<'_> {
 
     fn goes_on(&self, progress: &Progress) -> bool {
         let counters = self.simulator.counters;
+        if let Some(iteration) = progress.iteration
+            && !self.stage.is_empty()
+        {
+            let (stage, cost, gradient) = (&self.stage, progress.cost, progress.scaled_gradient);
+            tracing::debug!(
+                "{stage}: iteration {iteration}, cost {cost:.4}, gradient {gradient:.1e}"
+            );
+        }
         self.simulator.monitor.advance(&super::Status {
             stage: &self.stage,
             iteration: progress.iteration,

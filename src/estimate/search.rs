@@ -82,6 +82,7 @@ pub(super) fn search(task: &Task<'_>) -> Searched {
             (Descent { start, solution }, counters)
         })
         .collect();
+    tracing::info!("{stage}: {} descents are done", results.len());
     let mut descents = Vec::new();
     for (descent, counters) in results {
         task.counters.absorb(&counters);
@@ -98,6 +99,7 @@ pub(super) fn search(task: &Task<'_>) -> Searched {
 fn one_descent(task: &Task<'_>, start: &[f64]) -> (Solution, Counters) {
     let key = task.key(&format!("start-{}", fingerprint(start)));
     if let Some(known) = task.archive.recall(&key).and_then(solution_of) {
+        tracing::debug!("{key}: recalled from an earlier run");
         return known;
     }
     let counters = Counters::default();
@@ -122,6 +124,23 @@ fn merged(descents: Vec<Descent>) -> Searched {
             .iter()
             .position(|optimum| is_same(optimum, &solution));
         let is_failed = !solution.cost.is_finite();
+        tracing::info!(
+            "a {} start of cost {:.4} ended at {:.4} after {} iterations: {}{}",
+            if start.is_guided {
+                "surrogate's"
+            } else {
+                "drawn"
+            },
+            start.cost.unwrap_or(f64::NAN),
+            solution.cost,
+            solution.iterations,
+            solution.stop,
+            match known {
+                Some(known) => format!("; the same as optimum {}", known + 1),
+                None if is_failed => String::new(),
+                None => format!("; optimum {}", optima.len() + 1),
+            }
+        );
         starts.push(StartReport {
             is_guided: start.is_guided,
             cost_at_start: start.cost,
@@ -175,6 +194,12 @@ fn starts(task: &Task<'_>, found: Vec<Vec<f64>>) -> Vec<Start> {
     let mut found = self::rated(task, found);
     found.sort_by(|a, b| rank(&a.0).total_cmp(&rank(&b.0)));
     found.truncate(settings.starts.max(1));
+    tracing::info!(
+        "{stage}: the best {} of {} drawn points and {} of the surrogate are followed down",
+        rated.len(),
+        settings.candidates,
+        found.len()
+    );
     let start = |is_guided: bool| move |(cost, x)| Start { x, cost, is_guided };
     let drawn = rated.into_iter().map(start(false));
     drawn.chain(found.into_iter().map(start(true))).collect()

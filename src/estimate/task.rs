@@ -183,7 +183,11 @@ impl<'s> Task<'s> {
     ) -> Solution {
         let stage = self.stage(what);
         self.monitor.begin(&stage, options.iterations_max);
-        minimise(&self.objective(resolution, &stage), start, options)
+        let solution = minimise(&self.objective(resolution, &stage), start, options);
+        if !what.is_empty() {
+            tracing::info!("{}", ended(&stage, &solution));
+        }
+        solution
     }
 
     /// What the data say at the end of a descent.
@@ -202,6 +206,7 @@ impl<'s> Task<'s> {
         let key = self.key(piece);
         if let Some((solution, counters)) = self.archive.recall(&key).and_then(solution_of) {
             self.counters.absorb(&counters);
+            tracing::debug!("{key}: recalled from an earlier run");
             return solution;
         }
         let counters = Counters::default();
@@ -234,8 +239,18 @@ impl<'s> Task<'s> {
                 .objective(self.study.coarse, ""),
             options: &options,
         };
-        minimise(&guided, start, &options)
+        let solution = minimise(&guided, start, &options);
+        tracing::info!("{}", ended(&stage, &solution));
+        solution
     }
+}
+
+/// How a descent ended, for the log.
+fn ended(stage: &str, solution: &Solution) -> String {
+    format!(
+        "{stage}: cost {:.4} after {} iterations: {}",
+        solution.cost, solution.iterations, solution.stop
+    )
 }
 
 /// The targets of observations.
@@ -286,7 +301,12 @@ impl Residuals for Guided<'_, '_> {
             promise_tolerance: 0.1 * promised,
             ..self.options.clone()
         };
-        Some(minimise(&corrected, x, &options).x)
+        let proposed = minimise(&corrected, x, &options);
+        tracing::debug!(
+            "the coarse mesh proposes a step after {} iterations, where the fine one promises {promised:.4}",
+            proposed.iterations
+        );
+        Some(proposed.x)
     }
 
     fn goes_on(&self, progress: &Progress) -> bool {

@@ -145,6 +145,7 @@ pub fn read_parts(path: &Path, hints: &Hints) -> Result<Vec<Part>, ImportError> 
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
+    tracing::info!("read {}, {} bytes", path.display(), bytes.len());
     parse_parts(path, bytes, hints)
 }
 

@@ -177,9 +177,12 @@ impl Cloud {
             .by_surrogate
             .fetch_add(answered, Memory::Relaxed);
         if self.spokesman.is_some() {
-            self.counts
-                .refused
-                .fetch_add(points.len() - answered, Memory::Relaxed);
+            let refused = points.len() - answered;
+            tracing::info!(
+                "of {} points the surrogate answers {answered}, the cell model the other {refused}",
+                points.len()
+            );
+            self.counts.refused.fetch_add(refused, Memory::Relaxed);
         }
         answers
             .par_iter_mut()
@@ -200,7 +203,8 @@ impl Cloud {
         let result = self
             .setting
             .simulated(&self.mechanism, values, condition, at, None);
-        if result.is_err() {
+        if let Err(failure) = &result {
+            tracing::info!("{failure}");
             self.counts.failed.fetch_add(1, Memory::Relaxed);
         }
         result.ok().map(|(answers, _)| answers)

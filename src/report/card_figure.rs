@@ -42,9 +42,9 @@ fn drawn(
 ) -> Drawn {
     area.fill(&WHITE)?;
     let sets: Vec<&str> = assessments.iter().map(|a| a.set.as_str()).collect();
-    let title = format!("surrogate over cell model: {}", sets.join(" (blue), "));
+    let title = format!("surrogate over cell model: {}", sets.join(" (blue dots), "));
     let title = if sets.len() > 1 {
-        format!("{title} (orange)")
+        format!("{title} (orange crosses)")
     } else {
         title
     };
@@ -90,9 +90,13 @@ fn one_panel(panel: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, sets: &[&E
     let diagonal = [(low, low), (high, high)];
     chart.draw_series(LineSeries::new(diagonal, &RGBColor(150, 150, 150)))?;
     for (set, errors) in sets.iter().enumerate() {
-        let style = colour(set).mix(0.5).filled();
-        let dots = errors.pairs.iter().map(|at| Circle::new(*at, 1, style));
-        chart.draw_series(dots)?;
+        let ink = colour(set).mix(0.5);
+        let pairs = errors.pairs.iter().copied();
+        if set == 0 {
+            chart.draw_series(pairs.map(|at| Circle::new(at, 1, ink.filled())))?;
+        } else {
+            chart.draw_series(pairs.map(|at| Cross::new(at, 2, ink.stroke_width(1))))?;
+        }
     }
     Ok(())
 }

@@ -25,6 +25,17 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(86, 180, 233),
 ];
 
+/// Symbols of the cells, as one stroke from a point beside the middle back to it (pixels around the middle): they say
+/// what the colours say. The first cell's lines have none, and its measured points are round.
+const SYMBOLS: [&[(i32, i32)]; 4] = [
+    &[(-4, 0), (-4, -4), (4, -4), (4, 4), (-4, 4), (-4, 0)],
+    &[(-3, 0), (0, -5), (5, 4), (-5, 4), (-3, 0)],
+    &[(-5, 0), (0, -5), (5, 0), (0, 5), (-5, 0)],
+    &[(0, 0), (-4, -4), (4, 4), (0, 0), (-4, 4), (4, -4), (0, 0)],
+];
+/// Symbols on a line.
+const SYMBOLS_PER_LINE: usize = 6;
+
 /// The plane of a figure.
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
@@ -135,6 +146,26 @@ fn tick(value: &f64) -> String {
 
 pub(super) fn colour(cell: usize) -> RGBColor {
     COLOURS[cell % COLOURS.len()]
+}
+
+/// The symbol that goes with a colour; the first one has none.
+pub(super) fn symbol(colour: RGBColor) -> Option<&'static [(i32, i32)]> {
+    let position = COLOURS.iter().position(|known| *known == colour)?;
+    SYMBOLS.get(position.checked_sub(1)?).copied()
+}
+
+/// A symbol of this radius (pixels); empty without one.
+fn scaled(symbol: Option<&[(i32, i32)]>, radius_px: i32) -> Vec<(i32, i32)> {
+    let strokes = symbol.unwrap_or_default().iter();
+    strokes
+        .map(|(x, y)| (x * radius_px / 4, y * radius_px / 4))
+        .collect()
+}
+
+/// Every n-th point of a line, so that a few of them stand well apart, the first half a distance from the line's end.
+fn few(points: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
+    let every = points.len().div_ceil(SYMBOLS_PER_LINE).max(1);
+    points.iter().copied().skip(every / 2).step_by(every)
 }
 
 /// Cycle number of the first cycle of each step, counted through the protocol.
@@ -338,7 +369,6 @@ impl Figure {
             let colour = line.colour;
             let style = ShapeStyle::from(&colour).stroke_width(2);
             let points = line.points.iter().copied();
-            let key = |(x, y)| [(x, y), (x + KEY_PX, y)];
             let series = if line.is_dashed {
                 chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?
             } else {
@@ -347,14 +377,20 @@ impl Figure {
             if line.label.is_empty() {
                 continue;
             }
-            let is_dashed = line.is_dashed;
-            series.label(line.label.clone()).legend(move |at| {
+            let (is_dashed, strokes) = (line.is_dashed, symbol(colour).unwrap_or_default());
+            series.label(line.label.clone()).legend(move |(x, y)| {
+                let mut key = vec![(x, y)];
+                key.extend(strokes.iter().map(|at| (x + KEY_PX / 2 + at.0, y + at.1)));
+                key.push((x + KEY_PX, y));
                 if is_dashed {
-                    DashedPathElement::new(key(at), 6, 4, style).into_dyn()
+                    DashedPathElement::new(key, 6, 4, style).into_dyn()
                 } else {
-                    PathElement::new(key(at), style).into_dyn()
+                    PathElement::new(key, style).into_dyn()
                 }
             });
+            chart.draw_series(
+                few(&line.points).map(|at| EmptyElement::at(at) + PathElement::new(strokes, style)),
+            )?;
         }
         self.draw_marks(&mut chart)?;
         chart
@@ -367,22 +403,33 @@ impl Figure {
         Ok(())
     }
 
-    fn draw_marks(&self, chart: &mut Chart<'_, '_>) -> Drawn {
+    fn draw_marks<'a, 'b: 'a>(&self, chart: &mut Chart<'a, 'b>) -> Drawn {
         let mut labelled = Vec::new();
         for mark in &self.marks {
             let (colour, at, radius) = (mark.colour, mark.at, mark.radius_px);
             let width = if radius < RADIUS_PX { 1 } else { 2 };
             let ring = ShapeStyle::from(&colour).stroke_width(width);
+            let strokes = scaled(symbol(colour), radius);
+            let round = if strokes.is_empty() { radius } else { 0 };
             let drawn = chart.draw_series(std::iter::once(
                 EmptyElement::at(at)
                     + Circle::new((0, 0), radius, WHITE.filled())
-                    + Circle::new((0, 0), radius, ring)
-                    + Circle::new((0, 0), radius / 3, colour.filled()),
+                    + Circle::new((0, 0), round, ring)
+                    + Circle::new((0, 0), radius / 3, colour.filled())
+                    + PathElement::new(strokes, ring),
             ))?;
             if !mark.label.is_empty() && !labelled.contains(&(&mark.label, colour)) {
                 labelled.push((&mark.label, colour));
                 drawn.label(mark.label.clone()).legend(move |(x, y)| {
-                    Circle::new((x + 9, y), 6, ShapeStyle::from(&colour).stroke_width(2))
+                    let ring = ShapeStyle::from(&colour).stroke_width(2);
+                    let strokes = scaled(symbol(colour), RADIUS_PX);
+                    let strokes: Vec<(i32, i32)> =
+                        strokes.iter().map(|at| (x + 9 + at.0, y + at.1)).collect();
+                    if strokes.is_empty() {
+                        Circle::new((x + 9, y), RADIUS_PX, ring).into_dyn()
+                    } else {
+                        PathElement::new(strokes, ring).into_dyn()
+                    }
                 });
             }
         }

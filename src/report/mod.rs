@@ -6,6 +6,7 @@ mod card_figure;
 mod card_text;
 mod curve_figures;
 mod curves;
+mod document;
 mod draws;
 mod figures;
 mod guide;
@@ -49,6 +50,23 @@ pub use card::parse_hexadecimal;
 pub use card::quantity;
 pub use card::write_surrogate;
 pub use card_text::card_md;
+pub use document::RawCampaign;
+pub use document::RawCatalyst;
+pub use document::RawChecked;
+pub use document::RawCheckedBudget;
+pub use document::RawCheckedVariant;
+pub use document::RawDeed;
+pub use document::RawError;
+pub use document::RawMeasuredFile;
+pub use document::RawMeasuredFiles;
+pub use document::RawReason;
+pub use document::RawRecord;
+pub use document::RawSection;
+pub use document::RawSuspicious;
+pub use document::RawWritten;
+pub use document::document;
+pub use document::placed;
+pub use document::worded;
 pub use handover::HANDOVER_FILE;
 pub use handover::HANDOVER_LAYOUT;
 pub use handover::RawFitted;
@@ -83,6 +101,14 @@ pub enum ReportError {
         /// The path.
         path: PathBuf,
         /// What the system said.
+        reason: String,
+    },
+    /// A result that was just written cannot be read again.
+    #[error("{}: cannot be read again: {reason}; look who else writes there", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
         reason: String,
     },
 }

@@ -6,6 +6,7 @@ use plotters::prelude::*;
 
 use super::figures::Drawn;
 use super::figures::colour;
+use super::figures::symbol;
 use super::prediction_figures::shade;
 use super::ranking::Ranked;
 use crate::predict::Quantity;
@@ -67,7 +68,7 @@ fn intervals(area: &DrawingArea<SVGBackend<'_>, Shift>, ranked: Ranked<'_>) -> D
     let quantity = ranked.contest.quantity;
     let mut chart = ChartBuilder::on(area)
         .caption(
-            "median and 90 % interval; blue: fitted, orange: descriptors, green: carried over; hollow: not ranked",
+            "median and 90 % interval; blue circle: fitted, orange square: descriptors, green triangle: carried over; hollow: not ranked",
             ("sans-serif", 14),
         )
         .margin(12)
@@ -119,8 +120,14 @@ fn one_interval(chart: &mut Plane<'_, '_>, place: &Place, y: f64) -> Drawn {
     } else {
         WHITE.filled()
     };
-    chart.draw_series([Circle::new((median, y), 5, centre)])?;
-    chart.draw_series([Circle::new((median, y), 5, style)])?;
+    if let Some(strokes) = symbol(ink) {
+        chart.draw_series([EmptyElement::at((median, y))
+            + Polygon::new(strokes, centre)
+            + PathElement::new(strokes, style)])?;
+    } else {
+        chart.draw_series([Circle::new((median, y), 5, centre)])?;
+        chart.draw_series([Circle::new((median, y), 5, style)])?;
+    }
     Ok(())
 }
 

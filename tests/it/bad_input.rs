@@ -102,7 +102,7 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "seed = 20240318",
         put: "sead = 20240318",
-        says: ":{line}: unknown field `sead`, expected one of `seed`, `candidates`, `starts`, `iterations_max`, `gradient_tolerance`, `search`, `polished`, `loss`",
+        says: ":{line}: found key 'sead'; did you mean 'seed'? expected one of seed, candidates, starts, iterations_max, gradient_tolerance, search, polished, loss",
     },
     Case {
         file: EXPERIMENT,
@@ -156,7 +156,7 @@ const CASES: &[Case] = &[
         file: EXPERIMENT,
         find: "parameters = [\"kdes\", \"k1\",",
         put: "parameters = [\"kdez\", \"k1\",",
-        says: ": free.parameters, variant 'dead_mgs': found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'",
+        says: ": free.parameters, variant 'dead_mgs': found 'kdez', expected a parameter of the mechanism 'mg_s_tandem'; did you mean 'kdes'?",
     },
     Case {
         file: EXPERIMENT,

@@ -465,7 +465,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "campaign.toml",
         "templates = [",
         "template = [",
-        "unknown field `template`",
+        "found key 'template'; did you mean 'templates'? expected one of",
     ),
     (
         "campaign.toml",

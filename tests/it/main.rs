@@ -12,6 +12,7 @@ mod batch;
 mod book;
 mod catalogues;
 mod cli;
+mod command_line;
 mod curves;
 mod estimation;
 mod half_cell;

@@ -149,7 +149,7 @@ fn a_wrong_data_set_is_told_with_its_key() {
         (
             "positive_current = \"charge\"",
             "positive_current = \"up\"",
-            "unknown variant `up`",
+            "found 'up', expected one of charge, discharge",
         ),
     ] {
         assert!(right.contains(find), "{find}");

@@ -368,7 +368,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "draws = 12\nscatter = 1.5",
         "scatter: found 1.5, expected a relative standard deviation, 0 or more and below 1",
     ),
-    ("checks = 3", "check = 3", "unknown field `check`"),
+    (
+        "checks = 3",
+        "check = 3",
+        "found key 'check'; did you mean 'checks'? expected one of",
+    ),
     (
         "draws = 12",
         "draws = 12\nsurrogate = \"nowhere\"",

@@ -190,7 +190,7 @@ const FILE_CASES: &[(&str, &str, &str)] = &[
     (
         "quantity = \"areal_capacity\"",
         "quantity = \"colour\"",
-        "unknown variant `colour`",
+        "found 'colour', expected one of",
     ),
     (
         "loading_mg_cm2 = 2.0",

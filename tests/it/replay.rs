@@ -296,7 +296,7 @@ fn each_unfit_record_is_told_with_its_key() {
         ),
         (
             "record = \"first\", quantity = \"charge\"",
-            "unknown variant `charge`, expected `current` or `voltage`",
+            "found 'charge', expected one of current, voltage",
         ),
     ] {
         let message = read_study(&experiment(folder.path(), keys))

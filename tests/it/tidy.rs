@@ -76,6 +76,20 @@ fn nothing_asks_for_the_time_of_day() {
     }
 }
 
+/// Their inner loops run millions of times: decisions are logged by those who take them.
+#[test]
+fn physics_and_numerics_keep_no_log() {
+    for (path, text) in sources(&project("src")) {
+        let own = module_of(&path);
+        let is_physics = ["cell", "numerics", "simulate", "mechanism", "observe"];
+        assert!(
+            !(is_physics.contains(&own.as_str()) && text.contains("tracing::")),
+            "{}: '{own}' must not log",
+            path.display()
+        );
+    }
+}
+
 fn layer(module: &str) -> usize {
     LAYERS
         .iter()

@@ -15,11 +15,13 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::super::console::passed_on;
 use super::EXIT_BUSY;
 use super::EXIT_FAILED;
 use super::EXIT_INCOMPLETE;
 use super::Place;
 use super::Terminal;
+use super::answer_campaign;
 use super::listed;
 use super::print;
 use super::problems;
@@ -33,6 +35,7 @@ use crate::config::Budget;
 use crate::config::Instance;
 use crate::estimate::Monitor;
 use crate::estimate::Status;
+use crate::report::RawDeed;
 
 /// How often a process is asked whether it has ended: a question costs a microsecond.
 const POLL: Duration = Duration::from_millis(2);
@@ -89,6 +92,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     let monitor = Terminal::new();
     let tasks = tasks(&place, arguments, &monitor)?;
     let n = tasks.len();
+    tracing::info!("{n} fits are left to do");
     monitor.begin("fits", n);
     let pool = Pool {
         place: &place,
@@ -112,6 +116,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     if is_interrupted {
         say("interrupted; the same command goes on from here");
     }
+    answer_campaign(&place, || RawDeed::Ran {
+        interrupted: is_interrupted,
+    });
     let is_whole = progress.done + progress.skipped == progress.cells || arguments.part.is_some();
     Ok(if is_whole && !is_interrupted && progress.failed == 0 {
         ExitCode::SUCCESS
@@ -234,6 +241,17 @@ enum Left {
     Interrupted,
 }
 
+impl std::fmt::Display for Left {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Ended => "there is a result",
+            Self::Failed => "failed",
+            Self::Busy => "somebody else works on it; asked again later",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
 impl Pool<'_> {
     /// One fit after the other, until nothing is left.
     fn work(&self) {
@@ -243,7 +261,11 @@ impl Pool<'_> {
             }
             let wait = task.from.saturating_duration_since(Instant::now());
             std::thread::sleep(wait);
-            match self.one(&task) {
+            let left = self.one(&task);
+            if let Ok(left) = &left {
+                tracing::info!("cell '{}', fit {}: {left}", task.cell, task.instance.key);
+            }
+            match left {
                 Ok(Left::Busy) => self.put_back(task),
                 Ok(Left::Interrupted) => return,
                 Ok(Left::Ended) => self.count(false),
@@ -345,6 +367,7 @@ impl Pool<'_> {
             .args(["batch", "work"])
             .arg(folder.root())
             .arg(key)
+            .args(passed_on(&folder.work(key)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -7,8 +7,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::super::console::deliver;
 use super::Place;
+use super::answer_campaign;
 use super::print;
+use crate::report::RawDeed;
 
 /// Ids of the job arrays that were submitted, one a line, in the folder of the campaign.
 const JOBS: &str = "slurm/jobs";
@@ -55,8 +58,14 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, String> {
     let file = absolute(&arguments.file)?;
     let program = std::env::current_exe().map_err(|e| format!("the program itself: {e}"))?;
     let script = script(arguments, &place.campaign.name, [&program, &file, &root]);
+    let submitted = |job: Option<String>| RawDeed::Submitted {
+        job,
+        tasks: arguments.tasks,
+        script: script.clone(),
+    };
     if arguments.dry_run {
-        print(&script);
+        deliver(&script);
+        answer_campaign(&place, || submitted(None));
         return Ok(ExitCode::SUCCESS);
     }
     place.folder.prepare().map_err(|e| e.to_string())?;
@@ -81,6 +90,7 @@ pub(super) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, String> {
         "job {id}: {} tasks; sulfit batch status tells where it stands\n",
         arguments.tasks
     ));
+    answer_campaign(&place, || submitted(Some(id)));
     Ok(ExitCode::SUCCESS)
 }
 
