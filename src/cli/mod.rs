@@ -2,6 +2,7 @@
 
 mod batch;
 mod measured;
+mod new;
 mod predict;
 mod progress;
 mod rank;
@@ -23,6 +24,7 @@ use crate::config::is_prediction_file;
 use crate::config::is_ranking_file;
 use crate::config::is_training_file;
 use crate::config::read_study;
+use crate::config::read_study_or_problems;
 use crate::estimate::Effort;
 use crate::estimate::FitReport;
 use crate::estimate::RecoveryPlan;
@@ -40,6 +42,8 @@ use measured::SourceArguments;
 use measured::run_analyze;
 use measured::run_import;
 use measured::run_inspect;
+use new::NewArguments;
+use new::run_new;
 use predict::PredictArguments;
 use predict::run_predict;
 use progress::Terminal;
@@ -66,6 +70,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a first experiment from a folder of measured files: recognise them, propose what to fit, mark what is assumed
+    New(NewArguments),
     /// Fit the free parameters of an experiment, predict its targets and write a report
     Fit(FitArguments),
     /// Simulate cells with known constants, fit them, and tell how often the intervals hold the truth
@@ -169,6 +175,7 @@ struct CheckArguments {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::New(arguments) => run_new(&arguments),
         Command::Fit(arguments) => run_fit(&arguments),
         Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
@@ -307,7 +314,10 @@ fn run_check(file: &Path) -> Result<ExitCode, String> {
     if is_prediction_file(file) {
         return predict::check(file);
     }
-    let study = read(file)?;
+    let study = read_study_or_problems(file).map_err(|problems| {
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        texts.join("\nerror: ")
+    })?;
     let mechanism = &study.variants[0].mechanism;
     print(&format!(
         "{}: mechanism '{}' with {} parameters and {} reactions, balanced\n\
