@@ -314,3 +314,32 @@ impl Writer<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(answers: &str) -> (Option<f64>, String) {
+        let mut shown = Vec::new();
+        let value = ask(&mut answers.as_bytes(), &mut shown, "mass (mg)", sulfur);
+        (value, String::from_utf8(shown).unwrap())
+    }
+
+    #[test]
+    fn a_number_is_asked_for_until_it_is_one() {
+        assert_eq!(answered(" 1.5 \n").0, Some(1.5));
+        let (value, shown) = answered("much\n-1\n0.8\n");
+        assert_eq!(value, Some(0.8));
+        assert!(shown.contains("found 'much', expected a number"), "{shown}");
+        assert!(shown.contains("found '-1', expected a positive number"));
+    }
+
+    #[test]
+    fn an_empty_answer_leaves_it_for_later() {
+        assert_eq!(answered("\n").0, None);
+        assert_eq!(answered("").0, None);
+        let (value, shown) = answered("a\nb\nc\n2\n");
+        assert_eq!(value, None);
+        assert_eq!(shown.matches("mass (mg)").count(), QUESTIONS_MAX);
+    }
+}

@@ -5,6 +5,7 @@ use super::Plan;
 use super::plan::potentials;
 use crate::mechanism::Mechanism;
 use crate::units::mah_per_g;
+use crate::units::short;
 
 /// Loadings that are usual (mg cm⁻²).
 const LOADINGS: (f64, f64) = (0.05, 20.0);
@@ -32,9 +33,9 @@ pub(super) fn doubts(draft: &Draft, mechanism: &Mechanism) -> Vec<String> {
         let share = per_kg / theoretical;
         if largest_c > 0.0 && !(CHARGE_SHARE_MIN..=CHARGE_SHARE_MAX).contains(&share) {
             doubts.push(format!(
-                "the largest discharge is {:.0} mAh per gram of sulfur, and {:.0} are possible: is the mass right?",
-                mah_per_g(per_kg),
-                mah_per_g(theoretical)
+                "the largest discharge is {} mAh per gram of sulfur, and {} are possible: is the mass right?",
+                short(mah_per_g(per_kg)),
+                short(mah_per_g(theoretical))
             ));
         }
         let area = draft.area_cm2.as_ref().map(|area| area.value);

@@ -96,3 +96,33 @@ fn number(told: &Told) -> Option<(Kind, f64)> {
     let value = value * factor;
     (value.is_finite() && value > 0.0).then_some((kind, value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Option<f64> {
+        let told = Told {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            is_default: false,
+        };
+        number(&told).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn numbers_of_preambles_need_a_unit() {
+        assert_eq!(
+            read("electrode area (cm2)", "1.130973E+000"),
+            Some(1.130_973)
+        );
+        assert_eq!(read("electrode surface area", "0,5 cm²"), Some(0.5));
+        assert_eq!(read("characteristic mass", "0.002 g"), Some(2.0));
+        assert_eq!(read("characteristic mass", "2.5 mg"), Some(2.5));
+        assert_eq!(read("Mass (g)", "0.003"), Some(3.0));
+        assert_eq!(read("Mass", "3"), None);
+        assert_eq!(read("Mass (g)", "-1"), None);
+        assert_eq!(read("Capacity (Ah)", "1"), None);
+        assert_eq!(read("characteristic mass", "nan mg"), None);
+    }
+}

@@ -224,6 +224,8 @@ fn proposed(file: &FolderFile, mechanism: &Mechanism) -> Result<DraftRecord, Str
     }
     let warnings = measured.findings.iter();
     let warnings = warnings.filter(|finding| finding.severity == Severity::Warning);
+    // Area and mass are told once, where the draft states them.
+    let warnings = warnings.filter(|finding| !finding.found.starts_with("the file states"));
     let stem = file.path.file_stem().unwrap_or_default();
     Ok(DraftRecord {
         name: stem.to_string_lossy().into_owned(),

@@ -263,3 +263,67 @@ fn replay(
         reason,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half cycles of an hour at these currents (A), each with ten points.
+    fn record(currents: &[f64]) -> Record {
+        let mut record = Record::default();
+        for (i, current) in currents.iter().enumerate() {
+            for k in 0..10 {
+                let time = 3600.0 * i as f64 + 400.0 * f64::from(k);
+                record.push(time, 1.4 - 0.01 * f64::from(k) * current.signum(), *current);
+            }
+        }
+        record
+    }
+
+    #[test]
+    fn first_and_last_cycle_of_each_current_are_compared() {
+        let currents = [
+            1.0, -1.0, 1.0, -1.0, 1.01, -1.0, 5.0, -5.0, 5.0, -5.0, 2.0, -2.0,
+        ];
+        let Ok(Plan::Cycles {
+            n_run,
+            n_held,
+            compared,
+            ..
+        }) = cycles(&record(&currents))
+        else {
+            panic!("whole cycles");
+        };
+        assert_eq!((n_run, n_held), (6, 6));
+        assert_eq!(compared, [1, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn long_records_are_cut() {
+        let currents = [1.0, -1.0].repeat(30);
+        let Ok(Plan::Cycles { n_run, n_held, .. }) = cycles(&record(&currents)) else {
+            panic!("whole cycles");
+        };
+        assert_eq!((n_run, n_held), (CYCLES_MAX, 30));
+    }
+
+    #[test]
+    fn what_is_no_cycle_is_replayed_or_left_out() {
+        for currents in [&[1.0][..], &[-1.0, 1.0, -1.0]] {
+            let plan = cycles(&record(currents));
+            assert!(matches!(plan, Ok(Plan::Replay { .. })), "{plan:?}");
+        }
+        assert!(cycles(&record(&[-1.0])).is_err_and(|why| why.contains("charges only")));
+        assert!(cycles(&record(&[0.0])).is_err());
+    }
+
+    #[test]
+    fn a_replay_needs_time_that_goes_on() {
+        let mut own = record(&[1.0]);
+        own.time_s[5] = 1e6;
+        assert!(cycles(&own).is_err());
+        let mut own = record(&[1.0]);
+        own.time_s[8] = f64::NAN;
+        assert!(cycles(&own).is_err());
+    }
+}

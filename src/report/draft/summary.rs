@@ -11,8 +11,7 @@ use super::experiment::hours;
 use super::plan_in_words;
 use crate::draft::Stated;
 use crate::estimate::Study;
-use crate::units::Unit;
-use crate::units::digits;
+use crate::units::short;
 
 /// Files, techniques, what will be fitted, what is assumed, and the next command. `study` is the experiment as it was
 /// checked; its area and mass are not told where they are required.
@@ -97,21 +96,22 @@ fn write_fitted(text: &mut String, study: &Study) -> std::fmt::Result {
     let Some(start) = &variant.start else {
         return Ok(());
     };
-    let one = Unit::parse("1").expect("units in the code are known");
     for (free, coordinate) in variant.free.iter().zip(start) {
         let (centre, _) = free.prior_coordinates();
         if (coordinate - centre).abs() <= 1e-9 * centre.abs() {
             continue;
         }
         let table = variant.mechanism.parameters();
-        let row = table.find(&free.name).map(|id| &table.row(id).unit);
-        let unit = row.unwrap_or(&one);
+        let Some(id) = table.find(&free.name) else {
+            continue;
+        };
+        let unit = &table.row(id).unit;
         let value = unit.from_si(free.scale().to_value(*coordinate));
+        let value = with_unit(value, &unit.to_string());
         writeln!(
             text,
-            "  {} starts at {} {unit}, read from the curves",
-            free.name,
-            digits(value)
+            "  {} starts at {value}, read from the curves",
+            free.name
         )?;
     }
     Ok(())
@@ -147,7 +147,17 @@ fn write_assumed(text: &mut String, drafted: &Drafted<'_>) -> std::fmt::Result {
     }
     let values = drafted.choice.assumed.iter();
     let values: Vec<String> = values
-        .map(|one| format!("{} = {} {}", one.name, digits(one.value), one.unit))
+        .map(|one| format!("{} = {}", one.name, with_unit(one.value, &one.unit)))
         .collect();
     writeln!(text, "  by the mechanism: {}", values.join(", "))
+}
+
+/// A value with its unit, unless it has none.
+fn with_unit(value: f64, unit: &str) -> String {
+    let value = short(value);
+    if unit == "1" {
+        value
+    } else {
+        format!("{value} {unit}")
+    }
 }
