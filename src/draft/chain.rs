@@ -125,7 +125,12 @@ fn rest(plan: &Plan, clock: Option<Clock>) -> (f64, String) {
     };
     let rest_s = began_s + clock.leading_rest;
     if (CLOCK_RUNS_S..=BEFORE_MAX_S).contains(&rest_s) {
-        return (rest_s, "the clock of the record says so".to_owned());
+        let why = if began_s > 0.0 {
+            "its clock ran that long before; that the cell rested is ASSUMED"
+        } else {
+            "the record shows it"
+        };
+        return (rest_s, why.to_owned());
     }
     assumed()
 }

@@ -190,10 +190,10 @@ fn write_protocol(
     )?;
     writeln!(text, "step = [")?;
     if let Some((rest_s, why)) = &protocol.rest {
-        let mark = if why.contains("clock") {
-            ""
-        } else {
+        let mark = if why.contains("no file") {
             "ASSUMED; "
+        } else {
+            ""
         };
         let hours = number(rest_s / 3600.0);
         writeln!(
