@@ -1,6 +1,6 @@
 //! A first experiment from measured files: what each may be compared with, what is free, what must be assumed.
 //!
-//! Decisions only: [`crate::report`] writes them, [`crate::config`] reads and checks what was written.
+//! Decisions only: `report` writes them, `config` reads and checks what was written.
 
 mod chain;
 mod choice;

@@ -58,6 +58,12 @@ fn nothing_is_left(folder: &Path) -> bool {
 }
 
 #[test]
+fn help_is_as_documented() {
+    let output = sulfit(&project(""), &["new", "--help"]);
+    insta::assert_snapshot!("help_new", out(&output));
+}
+
+#[test]
 fn a_folder_becomes_an_experiment_that_can_be_moved_checked_and_fitted() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -271,54 +277,56 @@ fn files_that_are_no_measurements_are_left_out_with_the_reason() {
     );
 }
 
+/// Options of `sulfit new mycell`, and words of what they are told.
+const BAD: &[(&[&str], &str)] = &[
+    (&["--from", "absent"], "absent: cannot be read"),
+    (&["--from", "file"], "file: cannot be read"),
+    (
+        &["--from", "empty"],
+        "empty: found no file, expected files of an instrument",
+    ),
+    (
+        &["--from", "notes"],
+        "notes: found no file that can be fitted",
+    ),
+    (
+        &["--from", "measured", "--sulfur-mg", "0"],
+        "expected a positive number",
+    ),
+    (
+        &["--from", "measured", "--sulfur-mg=-1"],
+        "expected a positive number",
+    ),
+    (
+        &["--from", "measured", "--sulfur-mg", "nan"],
+        "expected a positive number",
+    ),
+    (
+        &["--from", "measured", "--sulfur-mg", "1e9"],
+        "expected 0.001 to 1000000.0 mg",
+    ),
+    (
+        &["--from", "measured", "--area-cm2", "much"],
+        "expected a number",
+    ),
+    (
+        &["--from", "measured", "--area-cm2", "inf"],
+        "expected a positive number",
+    ),
+    (
+        &["--from", "measured", "--mechanism", "li"],
+        "expected one of mg_s_tandem, li_s, half_cell or a mechanism file",
+    ),
+    (
+        &["--from", "measured", "--mechanism", "notes/notes.txt"],
+        "notes/notes.txt:1: ",
+    ),
+    (&[], "--from <FOLDER>"),
+];
+
 #[test]
 fn bad_input_is_refused_and_leaves_nothing() {
-    let cases: &[(&[&str], &str)] = &[
-        (&["--from", "absent"], "absent: cannot be read"),
-        (&["--from", "file"], "file: cannot be read"),
-        (
-            &["--from", "empty"],
-            "empty: found no file, expected files of an instrument",
-        ),
-        (
-            &["--from", "notes"],
-            "notes: found no file that can be fitted",
-        ),
-        (
-            &["--from", "measured", "--sulfur-mg", "0"],
-            "expected a positive number",
-        ),
-        (
-            &["--from", "measured", "--sulfur-mg=-1"],
-            "expected a positive number",
-        ),
-        (
-            &["--from", "measured", "--sulfur-mg", "nan"],
-            "expected a positive number",
-        ),
-        (
-            &["--from", "measured", "--sulfur-mg", "1e9"],
-            "expected 0.001 to 1000000.0 mg",
-        ),
-        (
-            &["--from", "measured", "--area-cm2", "much"],
-            "expected a number",
-        ),
-        (
-            &["--from", "measured", "--area-cm2", "inf"],
-            "expected a positive number",
-        ),
-        (
-            &["--from", "measured", "--mechanism", "li"],
-            "expected one of mg_s_tandem, li_s, half_cell or a mechanism file",
-        ),
-        (
-            &["--from", "measured", "--mechanism", "notes/notes.txt"],
-            "notes/notes.txt:1: ",
-        ),
-        (&[], "--from <FOLDER>"),
-    ];
-    for (options, says) in cases {
+    for (options, says) in BAD {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         measured(folder);
