@@ -30,6 +30,8 @@ pub mod predict;
 
 pub mod rank;
 
+pub mod draft;
+
 pub mod report;
 
 pub mod config;

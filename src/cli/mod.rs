@@ -3,6 +3,7 @@
 mod batch;
 mod console;
 mod measured;
+mod new;
 mod pages;
 mod predict;
 mod progress;
@@ -27,6 +28,7 @@ use crate::config::is_ranking_file;
 use crate::config::is_training_file;
 use crate::config::one_of;
 use crate::config::read_study;
+use crate::config::read_study_or_problems;
 use crate::estimate::Effort;
 use crate::estimate::FitReport;
 use crate::estimate::RecoveryPlan;
@@ -52,6 +54,8 @@ use measured::SourceArguments;
 use measured::run_analyze;
 use measured::run_import;
 use measured::run_inspect;
+use new::NewArguments;
+use new::run_new;
 use pages::CompletionsArguments;
 use pages::ManArguments;
 use pages::run_completions;
@@ -96,6 +100,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a first experiment from a folder of measured files: recognise them, propose what to fit, mark what is assumed
+    #[command(
+        after_help = "Example:\n  sulfit new results/my_cell --from datasets/synthetic_cell/raw --sulfur-mg 1.13 --area-cm2 1.13"
+    )]
+    New(NewArguments),
     /// Fit the free parameters of an experiment, predict its targets and write a report
     #[command(
         after_help = "Example:\n  sulfit fit tests/files/good/small.toml --out results/small"
@@ -132,6 +141,7 @@ enum Command {
     )]
     Batch(BatchArguments),
     /// Tell about finished results on one page: data against fit, parameters, predictions, rankings
+    #[command(after_help = "Example:\n  sulfit report results/small")]
     Report(ReportArguments),
     /// Read an experiment and everything it names, and tell what is wrong with it; runs nothing
     #[command(after_help = "Example:\n  sulfit check experiments/star_lcnc.toml")]
@@ -244,6 +254,7 @@ pub fn run() -> ExitCode {
         Err(error) => return console::refuse(&error),
     };
     let result = console::open(arguments.console).and_then(|()| match arguments.command {
+        Command::New(arguments) => run_new(&arguments),
         Command::Fit(arguments) => run_fit(&arguments),
         Command::Recover(arguments) => run_recover(&arguments),
         Command::Simulate(arguments) => run_simulate(&arguments),
@@ -379,7 +390,10 @@ fn run_check(file: &Path) -> Result<ExitCode, String> {
     if is_prediction_file(file) {
         return predict::check(file);
     }
-    let study = read(file)?;
+    let study = read_study_or_problems(file).map_err(|problems| {
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        texts.join("\nerror: ")
+    })?;
     let mechanism = &study.variants[0].mechanism;
     print(&format!(
         "{}: mechanism '{}' with {} parameters and {} reactions, balanced\n\

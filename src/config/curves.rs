@@ -73,20 +73,7 @@ impl Builder<'_> {
             if raw.fit.unwrap_or(true) != are_fitted {
                 continue;
             }
-            let name = curve_name(raw);
-            let key = format!("curve {} '{name}'", i + 1);
-            let cell = self.cell_index(&key, &raw.cell)?;
-            let record = (cell, raw.record.as_str());
-            let entry = Entry {
-                loaded: self
-                    .store
-                    .record(&self.place, &format!("{key}.record"), record)?,
-                protocol: self.protocol_index(&key, &raw.protocol, protocols)?,
-                key,
-                raw,
-                cell,
-            };
-            let points = self.points(&entry, &protocols[entry.protocol])?;
+            let (entry, points) = self.entry((i, raw), protocols)?;
             self.enter(&mut built, &entry, points, (protocols, first))?;
         }
         for (i, curve) in built.measured.iter().enumerate() {
@@ -116,6 +103,28 @@ impl Builder<'_> {
             }
         }
         Ok(built)
+    }
+
+    /// A curve's entry with its points.
+    pub(super) fn entry<'b>(
+        &self,
+        (i, raw): (usize, &'b RawCurve),
+        protocols: &[Protocol],
+    ) -> Result<(Entry<'b>, Vec<Points>), ConfigError> {
+        let key = format!("curve {} '{}'", i + 1, curve_name(raw));
+        let cell = self.cell_index(&key, &raw.cell)?;
+        let record = (cell, raw.record.as_str());
+        let entry = Entry {
+            loaded: self
+                .store
+                .record(&self.place, &format!("{key}.record"), record)?,
+            protocol: self.protocol_index(&key, &raw.protocol, protocols)?,
+            key,
+            raw,
+            cell,
+        };
+        let points = self.points(&entry, &protocols[entry.protocol])?;
+        Ok((entry, points))
     }
 
     /// The points of an entry by its kind.

@@ -11,6 +11,9 @@ use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
 use super::error::read_text;
+use super::records::Common;
+use super::records::RawMass;
+use super::records::RawNumber;
 use super::records::RawRecord;
 use super::records::RecordFile;
 use super::records::record_files;
@@ -96,6 +99,8 @@ struct RawDataset {
     #[serde(rename = "licence")]
     _licence: String,
     facts: Option<PathBuf>,
+    electrode_area_cm2: Option<RawNumber>,
+    mass: Option<RawMass>,
     #[serde(default)]
     record: Vec<RawRecord>,
     #[serde(rename = "active_element")]
@@ -118,8 +123,8 @@ enum RawKind {
 /// # Errors
 /// [`ConfigError`] with the file and the line, row or key at fault.
 pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
-    let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
-    let records = record_files(&Place::new(path), raw.record)?;
+    let mut raw: RawDataset = parse_toml(path, &read_text(path)?)?;
+    let records = raw.records(&Place::new(path))?;
     let set = Facts {
         path: path.to_owned(),
         origin: match raw.kind {
@@ -168,8 +173,16 @@ pub fn read_facts(path: &Path) -> Result<Facts, ConfigError> {
 /// # Errors
 /// [`ConfigError`] with the file and the record at fault.
 pub fn read_record_files(path: &Path) -> Result<Vec<RecordFile>, ConfigError> {
-    let raw: RawDataset = parse_toml(path, &read_text(path)?)?;
-    record_files(&Place::new(path), raw.record)
+    let mut raw: RawDataset = parse_toml(path, &read_text(path)?)?;
+    raw.records(&Place::new(path))
+}
+
+impl RawDataset {
+    /// Its records, with what it says of all of them.
+    fn records(&mut self, place: &Place<'_>) -> Result<Vec<RecordFile>, ConfigError> {
+        let common = Common::new(place, self.electrode_area_cm2, self.mass.as_ref())?;
+        record_files(place, std::mem::take(&mut self.record), common)
+    }
 }
 
 fn rows(place: &Place<'_>, frame: &DataFrame) -> Result<Vec<Fact>, ConfigError> {

@@ -13,6 +13,8 @@ use super::error::read_text;
 use super::experiment_file::RawExperiment;
 use super::experiment_file::RawFit;
 use super::experiment_file::RawLoss;
+use super::experiment_file::RawObserved;
+use super::experiment_file::RawPredicted;
 use super::experiment_file::RawResolution;
 use super::experiment_file::RawSearch;
 use super::experiment_file::RawSide;
@@ -193,7 +195,7 @@ impl Builder<'_> {
         Ok(variants)
     }
 
-    fn settings(&self) -> Result<FitSettings, ConfigError> {
+    pub(super) fn settings(&self) -> Result<FitSettings, ConfigError> {
         let RawFit {
             seed,
             candidates,
@@ -375,23 +377,30 @@ impl Builder<'_> {
     ) -> Result<Vec<Observation>, ConfigError> {
         let list = self.raw.observable.iter().enumerate();
         let list = list.filter(|(_, raw)| raw.fit.unwrap_or(true) == are_fitted);
-        list.map(|(i, raw)| {
-            let key = format!("observable {} '{}' of '{}'", i + 1, raw.id, raw.cell);
-            let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
-            let target = self.target(&key, names, raw.observable(), protocols)?;
-            let (measured, noise) = self.measured(&key, &target, raw.assumed)?;
-            let noise = noise.ok_or_else(|| {
-                let found = format!("no uncertainty in {}", self.facts.path.display());
-                self.place
-                    .value(&key, found, "a fact with an uncertainty and its kind")
-            })?;
-            Ok(Observation {
-                target,
-                measured,
-                noise,
-            })
+        list.map(|(i, raw)| self.observed((i, raw), protocols))
+            .collect()
+    }
+
+    /// One observable with its fact.
+    pub(super) fn observed(
+        &self,
+        (i, raw): (usize, &RawObserved),
+        protocols: &[Protocol],
+    ) -> Result<Observation, ConfigError> {
+        let key = format!("observable {} '{}' of '{}'", i + 1, raw.id, raw.cell);
+        let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
+        let target = self.target(&key, names, raw.observable(), protocols)?;
+        let (measured, noise) = self.measured(&key, &target, raw.assumed)?;
+        let noise = noise.ok_or_else(|| {
+            let found = format!("no uncertainty in {}", self.facts.path.display());
+            self.place
+                .value(&key, found, "a fact with an uncertainty and its kind")
+        })?;
+        Ok(Observation {
+            target,
+            measured,
+            noise,
         })
-        .collect()
     }
 
     /// Value and noise of a fact, in the observable's unit.
@@ -462,26 +471,31 @@ impl Builder<'_> {
 
     fn predictions(&self, protocols: &[Protocol]) -> Result<Vec<Prediction>, ConfigError> {
         let list = self.raw.prediction.iter();
-        list.map(|raw| {
-            let key = format!("prediction '{}'", raw.id);
-            let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
-            let target = self.target(&key, names, Ok(raw.capacity.build()), protocols)?;
-            if self
-                .raw
-                .observable
-                .iter()
-                .any(|o| o.id == raw.id && o.cell == raw.cell)
-            {
-                return Err(self.place.value(
-                    key,
-                    "the same number as an observable",
-                    "a number that is not fitted",
-                ));
-            }
-            let (measured, _) = self.measured(&key, &target, None)?;
-            Ok(Prediction { target, measured })
-        })
-        .collect()
+        list.map(|raw| self.prediction(raw, protocols)).collect()
+    }
+
+    pub(super) fn prediction(
+        &self,
+        raw: &RawPredicted,
+        protocols: &[Protocol],
+    ) -> Result<Prediction, ConfigError> {
+        let key = format!("prediction '{}'", raw.id);
+        let names = (raw.id.as_str(), raw.cell.as_str(), raw.protocol.as_str());
+        let target = self.target(&key, names, Ok(raw.capacity.build()), protocols)?;
+        if self
+            .raw
+            .observable
+            .iter()
+            .any(|o| o.id == raw.id && o.cell == raw.cell)
+        {
+            return Err(self.place.value(
+                key,
+                "the same number as an observable",
+                "a number that is not fitted",
+            ));
+        }
+        let (measured, _) = self.measured(&key, &target, None)?;
+        Ok(Prediction { target, measured })
     }
 
     pub(super) fn orderings(&self, protocols: &[Protocol]) -> Result<Vec<Ordering>, ConfigError> {

@@ -97,6 +97,8 @@ enum RawStep {
 pub(super) struct RawAsRecorded {
     pub(super) cell: String,
     pub(super) record: String,
+    /// How many of its cycles, or pairs of ramps, from the first on; all unless stated.
+    pub(super) cycles: Option<usize>,
 }
 
 #[derive(Deserialize)]

@@ -95,11 +95,16 @@ impl Builder<'_> {
             .store
             .record(&self.place, &format!("{key}.record"), name)?;
         let place = Place::new(&loaded.file.path);
+        if raw.cycles == Some(0) {
+            let expected = "at least 1, or nothing for all that the record holds";
+            return Err(self.place.value(format!("{key}.cycles"), "0", expected));
+        }
+        let n_max = raw.cycles.unwrap_or(usize::MAX);
         match loaded.measured.technique {
             Technique::Cycling | Technique::Chronopotentiometry => {
-                self.recorded_cycles(&key, &loaded)
+                self.recorded_cycles(&key, &loaded, n_max)
             }
-            Technique::Voltammetry => recorded_sweep(&place, &loaded),
+            Technique::Voltammetry => recorded_sweep(&place, &loaded, n_max),
             Technique::Impedance => recorded_frequencies(&place, &loaded),
             other => Err(self.place.value(
                 key,
@@ -109,8 +114,13 @@ impl Builder<'_> {
         }
     }
 
-    /// Runs of cycles under about the same current.
-    fn recorded_cycles(&self, key: &str, loaded: &Loaded) -> Result<Vec<Step>, ConfigError> {
+    /// Runs of cycles under about the same current, of the first cycles of the record.
+    fn recorded_cycles(
+        &self,
+        key: &str,
+        loaded: &Loaded,
+        n_max: usize,
+    ) -> Result<Vec<Step>, ConfigError> {
         let place = Place::new(&loaded.file.path);
         let wrong = |found: String, expected: &str| place.value("record", found, expected);
         let Some(battery) = self.mechanism.battery() else {
@@ -138,7 +148,7 @@ impl Builder<'_> {
             return Err(wrong("a charge first".to_owned(), expected));
         }
         let mut steps: Vec<Cycles> = Vec::new();
-        for pair in halves.chunks(2) {
+        for pair in halves.chunks(2).take(n_max) {
             let [discharge, charge] = pair else {
                 break;
             };
@@ -278,13 +288,18 @@ fn cycles_like(discharge: &HalfCurve, charge: &HalfCurve, one_c_a: f64) -> Cycle
     }
 }
 
-fn recorded_sweep(place: &Place<'_>, loaded: &Loaded) -> Result<Vec<Step>, ConfigError> {
+fn recorded_sweep(
+    place: &Place<'_>,
+    loaded: &Loaded,
+    n_max: usize,
+) -> Result<Vec<Step>, ConfigError> {
     let wrong = |found: String| place.value("record", found, "a voltammogram with ramps");
     let record = loaded
         .measured
         .record()
         .ok_or_else(|| wrong("no time, voltage or current".to_owned()))?;
-    let ramps = ramps(&record).map_err(|error| wrong(error.to_string()))?;
+    let mut ramps = ramps(&record).map_err(|error| wrong(error.to_string()))?;
+    ramps.truncate(n_max.saturating_mul(2));
     let rates: Vec<f64> = ramps.iter().map(|ramp| ramp.scan_rate.value).collect();
     let mean = rates.iter().sum::<f64>() / rates.len() as f64;
     if rates

@@ -1,10 +1,15 @@
 //! The measured files of a data set, with what no instrument knows: whose mass, which area, which columns.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error as DeError;
+use serde::de::Unexpected;
+use serde::de::Visitor;
 
 use super::error::ConfigError;
 use super::error::Place;
@@ -14,6 +19,7 @@ use crate::import::Hints;
 use crate::import::NamedColumn;
 use crate::import::PositiveCurrent;
 use crate::record::Technique;
+use crate::report::REQUIRED;
 
 /// A measured file of a data set.
 #[derive(Clone, Debug)]
@@ -74,11 +80,119 @@ enum RawSign {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawMass {
-    sulfur_mg: Option<f64>,
-    composite_mg: Option<f64>,
-    electrode_mg: Option<f64>,
+pub(super) struct RawMass {
+    sulfur_mg: Option<RawNumber>,
+    composite_mg: Option<RawNumber>,
+    electrode_mg: Option<RawNumber>,
     sulfur_share: Option<f64>,
+}
+
+/// A number, or the word that it must still be written.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum RawNumber {
+    Known(f64),
+    Required,
+}
+
+impl<'de> Deserialize<'de> for RawNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+struct NumberVisitor;
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = RawNumber;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number")
+    }
+
+    fn visit_f64<E: DeError>(self, value: f64) -> Result<RawNumber, E> {
+        Ok(RawNumber::Known(value))
+    }
+
+    fn visit_i64<E: DeError>(self, value: i64) -> Result<RawNumber, E> {
+        Ok(RawNumber::Known(value as f64))
+    }
+
+    fn visit_str<E: DeError>(self, word: &str) -> Result<RawNumber, E> {
+        if word == REQUIRED {
+            Ok(RawNumber::Required)
+        } else {
+            Err(E::invalid_type(Unexpected::Str(word), &self))
+        }
+    }
+}
+
+/// What holds for all records of a data set that do not say otherwise.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Common {
+    area_m2: Option<f64>,
+    mass: Option<Mass>,
+}
+
+impl Common {
+    /// Checks area and mass of a data set; what is still required is told in one message.
+    pub(super) fn new(
+        place: &Place<'_>,
+        area_cm2: Option<RawNumber>,
+        raw_mass: Option<&RawMass>,
+    ) -> Result<Self, ConfigError> {
+        let mut missing = Vec::new();
+        if area_cm2 == Some(RawNumber::Required) {
+            missing.push((
+                "electrode_area_cm2",
+                "the geometric area of the electrode in cm2",
+            ));
+        }
+        missing.extend(raw_mass.and_then(RawMass::missing));
+        if !missing.is_empty() {
+            let keys: Vec<&str> = missing.iter().map(|(key, _)| *key).collect();
+            let what: Vec<&str> = missing.iter().map(|(_, what)| *what).collect();
+            let expected = format!(
+                "{}; no file states it: write the number in place of \"{REQUIRED}\"",
+                what.join(" and ")
+            );
+            return Err(place.value(keys.join(", "), format!("\"{REQUIRED}\""), expected));
+        }
+        let area_m2 = match area_cm2 {
+            Some(RawNumber::Known(area)) => {
+                let key = "electrode_area_cm2";
+                Some(place.number(key, area, |v| v > 0.0, "a positive number")? * 1e-4)
+            }
+            _ => None,
+        };
+        let mass = raw_mass.map(|raw| mass(place, "mass", raw)).transpose()?;
+        Ok(Self { area_m2, mass })
+    }
+}
+
+impl RawMass {
+    /// The mass that must still be written: its key and what it is.
+    fn missing(&self) -> Option<(&'static str, &'static str)> {
+        let masses = [
+            (
+                self.sulfur_mg,
+                "mass.sulfur_mg",
+                "the mass of sulfur in the electrode in mg",
+            ),
+            (
+                self.composite_mg,
+                "mass.composite_mg",
+                "the mass of the composite in mg",
+            ),
+            (
+                self.electrode_mg,
+                "mass.electrode_mg",
+                "the mass of the electrode in mg",
+            ),
+        ];
+        let is_missing = |mass: Option<RawNumber>| mass == Some(RawNumber::Required);
+        let mut missing = masses.into_iter().filter(|(mass, _, _)| is_missing(*mass));
+        missing.next().map(|(_, key, what)| (key, what))
+    }
 }
 
 #[derive(Deserialize)]
@@ -93,12 +207,15 @@ struct RawColumn {
 pub(super) fn record_files(
     place: &Place<'_>,
     raw: Vec<RawRecord>,
+    common: Common,
 ) -> Result<Vec<RecordFile>, ConfigError> {
     let folder = place.path.parent().unwrap_or(Path::new("."));
     let mut files: Vec<RecordFile> = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
         let key = format!("record {} ('{}')", index + 1, raw.file.display());
-        let file = record_file(place, folder, &key, raw)?;
+        let mut file = record_file(place, folder, &key, raw)?;
+        file.hints.area_m2 = file.hints.area_m2.or(common.area_m2);
+        file.mass = file.mass.or(common.mass);
         if files.iter().any(|other| other.name == file.name) {
             let found = format!("a second '{}'", file.name);
             let expected = "a name of its own, like name = \"first_cell\"";
@@ -209,7 +326,13 @@ fn column(
 }
 
 fn mass(place: &Place<'_>, key: &str, raw: &RawMass) -> Result<Mass, ConfigError> {
-    let milligrams = |mg: f64| place.number(key, mg * 1e-6, |m| m > 0.0, "a positive mass in mg");
+    let milligrams = |raw: RawNumber| match raw {
+        RawNumber::Known(mg) => place.number(key, mg * 1e-6, |m| m > 0.0, "a positive mass in mg"),
+        RawNumber::Required => {
+            let expected = "a positive mass in mg; write the number in its place";
+            Err(place.value(key, format!("\"{REQUIRED}\""), expected))
+        }
+    };
     let share = || {
         let share = raw.sulfur_share.ok_or_else(|| {
             place.value(

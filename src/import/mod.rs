@@ -10,6 +10,7 @@ mod chi;
 mod content;
 mod draft;
 mod error;
+mod folder;
 mod gamry;
 mod generic;
 mod guard;
@@ -35,6 +36,9 @@ mod zplot;
 use std::path::Path;
 
 pub use error::ImportError;
+pub use folder::FolderFile;
+pub use folder::FolderRecord;
+pub use folder::read_folder;
 pub use generic::ColumnPlace;
 pub use generic::NamedColumn;
 pub use simulated::Origin;

@@ -22,6 +22,7 @@ mod li_s;
 mod long;
 mod measured_commands;
 mod mechanism;
+mod new;
 mod physics;
 mod predict;
 mod rank;

@@ -22,6 +22,7 @@ const LAYERS: &[&str] = &[
     "estimate",
     "predict",
     "rank",
+    "draft",
     "report",
     "config",
     "batch",
