@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use polars::prelude::CsvReadOptions;
 use polars::prelude::DataFrame;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ConfigError;
@@ -83,33 +84,50 @@ impl Facts {
     }
 }
 
-#[derive(Deserialize)]
+/// A data set: stated numbers, measured files, or both.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawDataset {
+pub(super) struct RawDataset {
+    /// Name of the data set.
     #[serde(rename = "name")]
     _name: String,
+    /// Title for the reader.
     #[serde(rename = "title")]
     _title: String,
+    /// Where it comes from: a publication, a laboratory.
     #[serde(rename = "origin")]
     _origin: String,
+    /// What it is; repeated beside every result that rests on it.
     kind: RawKind,
+    /// Licence of the data.
     #[serde(rename = "licence")]
     _licence: String,
+    /// Path of the table of facts (CSV).
+    #[schemars(extend("x-default" = "none: the data set has records only"))]
     facts: Option<PathBuf>,
+    /// Measured files.
     #[serde(default)]
     record: Vec<RawRecord>,
+    /// The element that capacities and loadings count, like "S".
     #[serde(rename = "active_element")]
     _active_element: String,
+    /// Highest voltage that the electrolyte stands; no protocol may ask for more.
+    #[schemars(extend("x-default" = "not known"))]
     upper_limit_v: Option<f64>,
+    /// Remarks for the reader.
     #[serde(default, rename = "notes")]
     _notes: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// What a data set is.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RawKind {
+    /// Measured, from raw files.
     Measured,
+    /// Numbers that a publication states.
     Literature,
+    /// Simulated.
     Synthetic,
 }
 
