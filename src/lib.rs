@@ -34,6 +34,8 @@ pub mod report;
 
 pub mod config;
 
+pub mod reference;
+
 pub mod batch;
 
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The command line: arguments, progress, messages, exit codes.
 
 mod batch;
+mod explain;
 mod measured;
 mod predict;
 mod progress;
@@ -34,6 +35,10 @@ use crate::report;
 use crate::report::Kind;
 use batch::BatchArguments;
 use batch::run_batch;
+use explain::ExplainArguments;
+use explain::SchemaArguments;
+use explain::run_explain;
+use explain::run_schema;
 use measured::AnalyzeArguments;
 use measured::ImportArguments;
 use measured::SourceArguments;
@@ -88,6 +93,10 @@ enum Command {
     Inspect(SourceArguments),
     /// Classical analyses of measured files: cycles, peaks, impedance, diffusion, each with its doubts
     Analyze(AnalyzeArguments),
+    /// Say what a key, parameter, observable, unit, verdict or warning is
+    Explain(ExplainArguments),
+    /// Print the format of a file as JSON Schema for editors, or the reference of all files
+    Schema(SchemaArguments),
 }
 
 #[derive(Args)]
@@ -180,6 +189,8 @@ pub fn run() -> ExitCode {
         Command::Import(arguments) => run_import(&arguments),
         Command::Inspect(arguments) => run_inspect(&arguments),
         Command::Analyze(arguments) => run_analyze(&arguments),
+        Command::Explain(arguments) => run_explain(&arguments),
+        Command::Schema(arguments) => run_schema(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -22,6 +22,19 @@ const NAME: &str = "name";
 const CATALYST: &str = "catalyst";
 const REPLICATE: &str = "replicate";
 const SKIP: &str = "skip";
+/// What the columns mean.
+pub(super) const CELL_COLUMNS: [(&str, &str); 4] = [
+    (NAME, "name of the cell; unique and needed"),
+    (CATALYST, "its catalyst; without it the cell's own name"),
+    (
+        REPLICATE,
+        "which of the cells with that catalyst; without it 1",
+    ),
+    (
+        SKIP,
+        "a reason to leave the cell out; empty where it is fitted",
+    ),
+];
 /// Keys of templates whose values are paths.
 const PATH_KEYS: [&str; 5] = ["mechanism", "dataset", "facts", "file", "surrogate"];
 /// A path that is none.
@@ -260,7 +273,7 @@ fn read_cells(path: &Path) -> Result<Vec<CampaignCell>, ConfigError> {
 impl Campaign {
     /// Columns of the table that no template asks for and that mean nothing by themselves.
     pub fn idle_columns(&self) -> Vec<String> {
-        let own = [NAME, CATALYST, REPLICATE, SKIP];
+        let own = CELL_COLUMNS.map(|(name, _)| name);
         let columns = self
             .cells
             .first()

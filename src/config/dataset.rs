@@ -131,6 +131,32 @@ enum RawKind {
     Synthetic,
 }
 
+/// Columns of a table of facts that are read, and what they mean.
+pub(super) const FACT_COLUMNS: [(&str, &str); 7] = [
+    ("id", "identifier; unique together with the cell"),
+    (
+        "cell",
+        "the cell or material that it is about; `both`, or what begins with `either`, is about all cells",
+    ),
+    (
+        "value",
+        "the number, in the unit; empty where the source states none",
+    ),
+    ("unit", "unit, like `mAh g^-1`; `1` for none"),
+    (
+        "role",
+        "what it may be used for: `fitted` (fits compare with it), `bound` (a limit that fits respect), `ordering` (a statement of larger or smaller), `prior` (informs a prior), `descriptor` (describes the catalyst), `predicted` (kept from fits), `derived` (follows from others, never counted) or `context` (for the reader)",
+    ),
+    (
+        "uncertainty",
+        "how far it may be off; empty together with its kind where it is not known",
+    ),
+    (
+        "uncertainty_kind",
+        "`relative` (standard deviation over the value), `absolute` (in the unit), `upper_limit` or `lower_limit` (nothing is counted until the model passes it)",
+    ),
+];
+
 /// Reads the facts of a data set. One of records alone has none.
 ///
 /// # Errors
@@ -206,18 +232,9 @@ fn rows(place: &Place<'_>, frame: &DataFrame) -> Result<Vec<Fact>, ConfigError> 
             .map(|text| text.unwrap_or("").trim().to_owned())
             .collect())
     };
-    let columns = [
-        "id",
-        "cell",
-        "value",
-        "unit",
-        "role",
-        "uncertainty",
-        "uncertainty_kind",
-    ];
-    let columns: Vec<Vec<String>> = columns
+    let columns: Vec<Vec<String>> = FACT_COLUMNS
         .iter()
-        .map(|n| column(n))
+        .map(|(name, _)| column(name))
         .collect::<Result<_, _>>()?;
     let mut facts: Vec<Fact> = Vec::new();
     for row in 0..frame.height() {

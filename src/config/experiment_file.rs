@@ -272,7 +272,8 @@ pub(super) struct RawReading {
 pub(super) struct RawCell {
     /// Name; unique.
     pub(super) name: String,
-    /// Names in the column `cell` of the table of facts that mean this cell; its own name always does.
+    /// Names in the column `cell` of the table of facts that mean this cell, its own among them if it stands there.
+    /// Facts about `both` or about `either…` cells count for every cell.
     #[serde(default)]
     pub(super) facts: Vec<String>,
     /// Path of a data set of its own, whose records, area and mass it takes.

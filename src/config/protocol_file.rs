@@ -32,7 +32,7 @@ pub(super) struct RawProtocol {
 pub(super) enum RawStart {
     /// A fresh cell as the mechanism file describes it.
     Fresh,
-    /// Two foils coated with the catalyst, without active material: for polarisation.
+    /// Two foils coated with the catalyst, the bare electrolyte between them.
     Coated,
     /// A cell with dissolved active material before a bare cathode.
     Catholyte(RawCatholyte),

@@ -21,6 +21,8 @@ mod ranking_text;
 mod raw;
 mod recovery;
 mod result;
+mod result_file;
+mod schema;
 mod summary;
 mod tables;
 
@@ -36,8 +38,8 @@ use crate::estimate::Recovery;
 use crate::estimate::RecoveryPlan;
 use crate::estimate::Study;
 use crate::import::Origin;
-use result::RawResult;
-use result::RawVariant;
+use result_file::RawResult;
+use result_file::RawVariant;
 
 pub use card::CARD_LAYOUT;
 pub use card::RawCard;
@@ -68,6 +70,8 @@ pub use raw::ReadingNoise;
 pub use raw::Sampling;
 pub use raw::write_raw;
 pub use recovery::recovery_summary;
+pub use schema::Make;
+pub use schema::REPORT_SCHEMAS;
 pub use summary::Kind;
 pub use summary::summary;
 pub(crate) use tables::csv;

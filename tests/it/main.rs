@@ -13,6 +13,7 @@ mod catalogues;
 mod cli;
 mod curves;
 mod estimation;
+mod explain;
 mod half_cell;
 mod import;
 mod import_damage;

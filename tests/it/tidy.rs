@@ -24,6 +24,7 @@ const LAYERS: &[&str] = &[
     "rank",
     "report",
     "config",
+    "reference",
     "batch",
     "cli",
 ];
