@@ -135,8 +135,15 @@ fn observables_are_told_in_the_unit_that_they_are_read_in() {
         let mut units = keys.flat_map(|t| &t.keys).filter(|k| k.name == name);
         units.next().unwrap().unit.clone().unwrap()
     };
+    for (name, observable) in observables() {
+        assert_eq!(unit(name), observable.unit(), "{name}");
+    }
+}
+
+/// Every observable by its key.
+fn observables() -> [(&'static str, Observable); 16] {
     let (step, cycle, ramp) = (0, 1, 0);
-    let all = [
+    [
         ("capacity", Observable::Capacity { step, cycle }),
         ("energy", Observable::Energy { step, cycle }),
         ("mean_voltage", Observable::MeanVoltage { step, cycle }),
@@ -192,10 +199,7 @@ fn observables_are_told_in_the_unit_that_they_are_read_in() {
         ),
         ("deposition_time", Observable::DepositionTime { step }),
         ("anode_share", Observable::AnodeShare { step }),
-    ];
-    for (name, observable) in all {
-        assert_eq!(unit(name), observable.unit(), "{name}");
-    }
+    ]
 }
 
 /// Every key of every file that comes with the program stands in the schema of its kind.
@@ -270,12 +274,7 @@ fn holds(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     if !is_kind {
         return Err(format!("{value}: not {}", schema["type"]));
     }
-    let number = value.as_f64().unwrap_or(f64::NAN);
-    let bound = |key: &str| schema[key].as_f64();
-    if bound("minimum").is_some_and(|least| number < least)
-        || bound("maximum").is_some_and(|most| number > most)
-        || bound("exclusiveMinimum").is_some_and(|least| number <= least)
-    {
+    if !is_in_range(schema, value) {
         return Err(format!("{value}: out of range"));
     }
     for item in value.as_array().into_iter().flatten() {
@@ -296,6 +295,17 @@ fn holds(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What is no number lies in every range.
+fn is_in_range(schema: &Value, value: &Value) -> bool {
+    let Some(number) = value.as_f64() else {
+        return true;
+    };
+    let bound = |key: &str| schema[key].as_f64();
+    bound("minimum").is_none_or(|least| number >= least)
+        && bound("maximum").is_none_or(|most| number <= most)
+        && bound("exclusiveMinimum").is_none_or(|least| number > least)
 }
 
 /// Every key of the results of a fit stands in the schema of `result.json`, and the other way round.
