@@ -36,6 +36,8 @@ pub mod report;
 
 pub mod config;
 
+pub mod reference;
+
 pub mod batch;
 
 pub mod document;

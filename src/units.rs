@@ -117,50 +117,114 @@ fn half_power(text: &str) -> Option<i32> {
     }
 }
 
+/// What units are made of: symbol, name, factor to SI and exponents of kg, m, s, A, K, mol.
+const SYMBOLS: &[(&str, &str, f64, [i32; 6])] = &[
+    ("1", "dimensionless", 1.0, [0; 6]),
+    ("e", "elementary charge, as a number", 1.0, [0; 6]),
+    ("rad", "radian", 1.0, [0; 6]),
+    ("%", "per cent", 0.01, [0; 6]),
+    (
+        "deg",
+        "degree of an angle",
+        std::f64::consts::PI / 180.0,
+        [0; 6],
+    ),
+    ("kg", "kilogram", 1.0, [1, 0, 0, 0, 0, 0]),
+    ("g", "gram", 1e-3, [1, 0, 0, 0, 0, 0]),
+    ("mg", "milligram", 1e-6, [1, 0, 0, 0, 0, 0]),
+    ("m", "metre", 1.0, [0, 1, 0, 0, 0, 0]),
+    ("cm", "centimetre", 1e-2, [0, 1, 0, 0, 0, 0]),
+    ("mm", "millimetre", 1e-3, [0, 1, 0, 0, 0, 0]),
+    ("um", "micrometre", 1e-6, [0, 1, 0, 0, 0, 0]),
+    ("s", "second", 1.0, [0, 0, 1, 0, 0, 0]),
+    ("ms", "millisecond", 1e-3, [0, 0, 1, 0, 0, 0]),
+    ("min", "minute", 60.0, [0, 0, 1, 0, 0, 0]),
+    ("h", "hour", 3600.0, [0, 0, 1, 0, 0, 0]),
+    ("Hz", "hertz", 1.0, [0, 0, -1, 0, 0, 0]),
+    ("kHz", "kilohertz", 1e3, [0, 0, -1, 0, 0, 0]),
+    ("A", "ampere", 1.0, [0, 0, 0, 1, 0, 0]),
+    ("mA", "milliampere", 1e-3, [0, 0, 0, 1, 0, 0]),
+    ("uA", "microampere", 1e-6, [0, 0, 0, 1, 0, 0]),
+    ("nA", "nanoampere", 1e-9, [0, 0, 0, 1, 0, 0]),
+    ("C", "coulomb", 1.0, [0, 0, 1, 1, 0, 0]),
+    ("Ah", "ampere hour", 3600.0, [0, 0, 1, 1, 0, 0]),
+    ("mAh", "milliampere hour", 3.6, [0, 0, 1, 1, 0, 0]),
+    ("uAh", "microampere hour", 3.6e-3, [0, 0, 1, 1, 0, 0]),
+    ("K", "kelvin", 1.0, [0, 0, 0, 0, 1, 0]),
+    ("mol", "mole", 1.0, [0, 0, 0, 0, 0, 1]),
+    ("V", "volt", 1.0, [1, 2, -3, -1, 0, 0]),
+    ("mV", "millivolt", 1e-3, [1, 2, -3, -1, 0, 0]),
+    ("ohm", "ohm", 1.0, [1, 2, -3, -2, 0, 0]),
+    ("mohm", "milliohm", 1e-3, [1, 2, -3, -2, 0, 0]),
+    ("kohm", "kiloohm", 1e3, [1, 2, -3, -2, 0, 0]),
+    ("Mohm", "megaohm", 1e6, [1, 2, -3, -2, 0, 0]),
+    ("S", "siemens", 1.0, [-1, -2, 3, 2, 0, 0]),
+    ("F", "farad", 1.0, [-1, -2, 4, 2, 0, 0]),
+    ("uF", "microfarad", 1e-6, [-1, -2, 4, 2, 0, 0]),
+    ("J", "joule", 1.0, [1, 2, -2, 0, 0, 0]),
+    ("kJ", "kilojoule", 1e3, [1, 2, -2, 0, 0, 0]),
+    ("Wh", "watt hour", 3600.0, [1, 2, -2, 0, 0, 0]),
+    ("eV", "electronvolt", 1.602_176_634e-19, [1, 2, -2, 0, 0, 0]),
+];
+
 /// Factor to SI and exponents of kg, m, s, A, K, mol.
 fn symbol_value(symbol: &str) -> Option<(f64, [i32; 6])> {
-    Some(match symbol {
-        "1" | "e" | "rad" => (1.0, [0; 6]),
-        "%" => (0.01, [0; 6]),
-        "deg" => (std::f64::consts::PI / 180.0, [0; 6]),
-        "kg" => (1.0, [1, 0, 0, 0, 0, 0]),
-        "g" => (1e-3, [1, 0, 0, 0, 0, 0]),
-        "mg" => (1e-6, [1, 0, 0, 0, 0, 0]),
-        "m" => (1.0, [0, 1, 0, 0, 0, 0]),
-        "cm" => (1e-2, [0, 1, 0, 0, 0, 0]),
-        "mm" => (1e-3, [0, 1, 0, 0, 0, 0]),
-        "um" => (1e-6, [0, 1, 0, 0, 0, 0]),
-        "s" => (1.0, [0, 0, 1, 0, 0, 0]),
-        "ms" => (1e-3, [0, 0, 1, 0, 0, 0]),
-        "min" => (60.0, [0, 0, 1, 0, 0, 0]),
-        "h" => (3600.0, [0, 0, 1, 0, 0, 0]),
-        "Hz" => (1.0, [0, 0, -1, 0, 0, 0]),
-        "kHz" => (1e3, [0, 0, -1, 0, 0, 0]),
-        "A" => (1.0, [0, 0, 0, 1, 0, 0]),
-        "mA" => (1e-3, [0, 0, 0, 1, 0, 0]),
-        "uA" => (1e-6, [0, 0, 0, 1, 0, 0]),
-        "nA" => (1e-9, [0, 0, 0, 1, 0, 0]),
-        "C" => (1.0, [0, 0, 1, 1, 0, 0]),
-        "Ah" => (3600.0, [0, 0, 1, 1, 0, 0]),
-        "mAh" => (3.6, [0, 0, 1, 1, 0, 0]),
-        "uAh" => (3.6e-3, [0, 0, 1, 1, 0, 0]),
-        "K" => (1.0, [0, 0, 0, 0, 1, 0]),
-        "mol" => (1.0, [0, 0, 0, 0, 0, 1]),
-        "V" => (1.0, [1, 2, -3, -1, 0, 0]),
-        "mV" => (1e-3, [1, 2, -3, -1, 0, 0]),
-        "ohm" => (1.0, [1, 2, -3, -2, 0, 0]),
-        "mohm" => (1e-3, [1, 2, -3, -2, 0, 0]),
-        "kohm" => (1e3, [1, 2, -3, -2, 0, 0]),
-        "Mohm" => (1e6, [1, 2, -3, -2, 0, 0]),
-        "S" => (1.0, [-1, -2, 3, 2, 0, 0]),
-        "F" => (1.0, [-1, -2, 4, 2, 0, 0]),
-        "uF" => (1e-6, [-1, -2, 4, 2, 0, 0]),
-        "J" => (1.0, [1, 2, -2, 0, 0, 0]),
-        "kJ" => (1e3, [1, 2, -2, 0, 0, 0]),
-        "Wh" => (3600.0, [1, 2, -2, 0, 0, 0]),
-        "eV" => (1.602_176_634e-19, [1, 2, -2, 0, 0, 0]),
-        _ => return None,
+    let known = SYMBOLS.iter().find(|(own, ..)| *own == symbol);
+    known.map(|(_, _, factor, dimension)| (*factor, *dimension))
+}
+
+/// A symbol that units are made of, told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Symbol {
+    /// As it is written.
+    pub symbol: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Factor to SI.
+    pub factor: f64,
+    /// The same in base units of SI, like `kg m^2 s^-2`.
+    pub base: String,
+}
+
+/// All symbols that units are made of.
+pub fn symbols() -> impl Iterator<Item = Symbol> {
+    SYMBOLS.iter().filter_map(|(symbol, name, factor, _)| {
+        let unit = Unit::parse(symbol).ok()?;
+        Some(Symbol {
+            symbol,
+            name,
+            factor: *factor,
+            base: Unit::si_of_product(std::iter::once((&unit, 1.0))),
+        })
     })
+}
+
+/// Endings of keys and the units that they state, the longer ones first.
+const ENDINGS: &[(&str, &str)] = &[
+    ("_mah_cm2", "mAh cm^-2"),
+    ("_mah_g", "mAh g^-1"),
+    ("_mg_cm2", "mg cm^-2"),
+    ("_ul_mg", "uL mg^-1"),
+    ("_ohm_m2", "ohm m^2"),
+    ("_wt_pct", "wt%"),
+    ("_kj_mol", "kJ mol^-1"),
+    ("_v_s", "V s^-1"),
+    ("_m2_g", "m^2 g^-1"),
+    ("_cm2", "cm^2"),
+    ("_gib", "GiB"),
+    ("_nats", "nats"),
+    ("_hz", "Hz"),
+    ("_ev", "eV"),
+    ("_mg", "mg"),
+    ("_v", "V"),
+    ("_s", "s"),
+    ("_h", "h"),
+];
+
+/// The unit in which the name of a key ends, if it ends in one.
+pub fn unit_of_key(key: &str) -> Option<&'static str> {
+    let ending = ENDINGS.iter().find(|(ending, _)| key.ends_with(ending));
+    ending.map(|(_, unit)| *unit)
 }
 
 /// Up to four significant digits without zeros at the end: `0.1`, not `0.1000`.

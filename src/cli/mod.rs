@@ -2,6 +2,7 @@
 
 mod batch;
 mod console;
+mod explain;
 mod measured;
 mod new;
 mod pages;
@@ -48,6 +49,10 @@ use console::answer_file;
 use console::incomplete;
 use console::print;
 use console::say;
+use explain::ExplainArguments;
+use explain::SchemaArguments;
+use explain::run_explain;
+use explain::run_schema;
 use measured::AnalyzeArguments;
 use measured::ImportArguments;
 use measured::SourceArguments;
@@ -165,6 +170,12 @@ enum Command {
     /// Write manual pages, one per command
     #[command(after_help = "Example:\n  sulfit man results/man")]
     Man(ManArguments),
+    /// Say what a key, parameter, observable, unit, verdict or warning is
+    #[command(after_help = "Example:\n  sulfit explain kdes identified mesh.fine")]
+    Explain(ExplainArguments),
+    /// Print the format of a file as JSON Schema for editors, or the reference of all files
+    #[command(after_help = "Example:\n  sulfit schema experiment")]
+    Schema(SchemaArguments),
 }
 
 #[derive(Args)]
@@ -269,6 +280,8 @@ pub fn run() -> ExitCode {
         Command::Analyze(arguments) => run_analyze(&arguments),
         Command::Completions(arguments) => Ok(run_completions(&arguments)),
         Command::Man(arguments) => run_man(&arguments),
+        Command::Explain(arguments) => run_explain(&arguments),
+        Command::Schema(arguments) => run_schema(&arguments),
     });
     console::close(result)
 }

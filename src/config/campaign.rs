@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use polars::prelude::CsvReadOptions;
 use polars::prelude::SerReader;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ConfigError;
@@ -21,6 +22,19 @@ const NAME: &str = "name";
 const CATALYST: &str = "catalyst";
 const REPLICATE: &str = "replicate";
 const SKIP: &str = "skip";
+/// What the columns mean.
+pub(super) const CELL_COLUMNS: [(&str, &str); 4] = [
+    (NAME, "name of the cell; unique and needed"),
+    (CATALYST, "its catalyst; without it the cell's own name"),
+    (
+        REPLICATE,
+        "which of the cells with that catalyst; without it 1",
+    ),
+    (
+        SKIP,
+        "a reason to leave the cell out; empty where it is fitted",
+    ),
+];
 /// Keys of templates whose values are paths.
 const PATH_KEYS: [&str; 5] = ["mechanism", "dataset", "facts", "file", "surrogate"];
 /// A path that is none.
@@ -28,37 +42,52 @@ const NO_PATH: &str = "none";
 /// Bytes of a GiB.
 const GIB: f64 = 1_073_741_824.0;
 
-#[derive(Deserialize)]
+/// A campaign: one template of an experiment and a table of cells. Paths start at the file's own folder.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawCampaign {
+pub(super) struct RawCampaign {
+    /// Name; results go to `results/NAME` unless `--out` says otherwise.
     name: String,
-    /// The experiment first, then the files that it names and that have placeholders, too.
+    /// Paths: an experiment first, then the files that it names and that have placeholders, too. `{column}` stands
+    /// for the text of that column, in numbers as in strings.
     templates: Vec<PathBuf>,
+    /// Path of the table of cells (CSV).
     cells: PathBuf,
-    /// Parameters that all cells have in common, whatever their catalyst.
+    /// Parameters that all cells have in common, whatever their catalyst: those of electrolyte and separator.
     #[serde(default)]
     shared: Vec<String>,
+    /// What is done beside the fit of each cell.
     #[serde(default)]
     fit: RawEffort,
+    /// What may be spent on one fit; what does not end in time or memory is a failure, the others go on.
     #[serde(default)]
     budget: RawBudget,
 }
 
-#[derive(Default, Deserialize)]
+/// What is done beside the fit of each cell.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawEffort {
+    /// Whether the cost is profiled along every free quantity, as by `--profiles`.
     #[serde(default)]
     profiles: bool,
+    /// Draws from the posterior, as by `--posterior`; 0 for none.
     #[serde(default)]
     posterior: usize,
+    /// Whether each fit is repeated without each record, as by `--ablate`.
     #[serde(default)]
     ablate: bool,
 }
 
-#[derive(Default, Deserialize)]
+/// What may be spent on one fit.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawBudget {
+    /// Longest time.
+    #[schemars(extend("exclusiveMinimum" = 0, "x-unit" = "min", "x-default" = "no limit"))]
     minutes: Option<f64>,
+    /// Most memory.
+    #[schemars(extend("exclusiveMinimum" = 0, "x-default" = "no limit"))]
     memory_gib: Option<f64>,
 }
 
@@ -244,7 +273,7 @@ fn read_cells(path: &Path) -> Result<Vec<CampaignCell>, ConfigError> {
 impl Campaign {
     /// Columns of the table that no template asks for and that mean nothing by themselves.
     pub fn idle_columns(&self) -> Vec<String> {
-        let own = [NAME, CATALYST, REPLICATE, SKIP];
+        let own = CELL_COLUMNS.map(|(name, _)| name);
         let columns = self
             .cells
             .first()

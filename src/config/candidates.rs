@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::error::Place;
 use super::error::plain;
 use super::error::read_text;
+use super::keys::ColumnText;
 use super::nearest::nearest;
 use crate::rank::Descriptor;
 use crate::rank::Known;
@@ -24,7 +25,23 @@ const RELATIVE_SD: f64 = 0.1;
 /// kJ mol⁻¹ of one eV per particle.
 const KJ_PER_MOL_EV: f64 = 96.485_332_12;
 /// Columns that hold no number.
-const TEXTS: [&str; 6] = ["name", "replicate", "fit", "cell", "source", "note"];
+const TEXTS: [(&str, &str); 6] = [
+    (
+        "name",
+        "name of the catalyst; the only column that is needed",
+    ),
+    (
+        "replicate",
+        "what tells the cells of one catalyst apart, one row for each",
+    ),
+    (
+        "fit",
+        "folder of the report of its fit, beside the table; without it the fit of the ranking file",
+    ),
+    ("cell", "name of its cell in that fit"),
+    ("source", "source of all numbers of the row that state none"),
+    ("note", "a remark for the reader"),
+];
 
 /// A column with numbers.
 struct Column {
@@ -182,7 +199,7 @@ struct Table<'a> {
 impl Table<'_> {
     fn check_columns(&self) -> Result<(), ConfigError> {
         let known = || {
-            let texts = TEXTS.iter().map(|t| (*t).to_owned());
+            let texts = TEXTS.iter().map(|(t, _)| (*t).to_owned());
             let numbers = COLUMNS.iter().flat_map(|c| {
                 [
                     c.name.to_owned(),
@@ -202,7 +219,7 @@ impl Table<'_> {
                 format!("a known column; did you mean '{near}'?")
             } else {
                 let numbers = COLUMNS.iter().map(|c| c.name);
-                let all: Vec<&str> = TEXTS.iter().copied().chain(numbers).collect();
+                let all: Vec<&str> = TEXTS.iter().map(|(name, _)| *name).chain(numbers).collect();
                 let all = all.join(", ");
                 format!("one of {all}, each number with _sd and _source")
             };
@@ -325,4 +342,45 @@ impl Table<'_> {
 /// Where a cell stands; the header is line 1.
 fn key(row: usize, column: &str) -> String {
     format!("line {}, column '{column}'", row + 2)
+}
+
+/// The columns for the reference: name, meaning, unit, range, and standard deviation where none is stated.
+pub(super) fn described_columns() -> Vec<ColumnText> {
+    let texts = TEXTS.iter().map(|(name, meaning)| ColumnText {
+        name: (*name).to_owned(),
+        meaning: (*meaning).to_owned(),
+        unit: None,
+        allowed: None,
+    });
+    let numbers = COLUMNS.iter().flat_map(|column| {
+        let (lowest, highest) = column.range;
+        let words = column.descriptor.words();
+        let (sd, of) = match column.descriptor {
+            _ if column.is_ln => (RELATIVE_SD, "relative"),
+            Descriptor::ChargeTransfer => (CHARGE_SD, "e"),
+            _ => (ENERGY_SD_EV, "eV"),
+        };
+        let meaning = if column.is_transferred {
+            format!("the same of Li2S; it counts as {words} with offset and uncertainty of `[transfer]`, where the row has no value of its own")
+        } else {
+            words.to_owned()
+        };
+        let text = |ending: &str, meaning: String, allowed: Option<String>| ColumnText {
+            name: format!("{}{ending}", column.name),
+            meaning,
+            unit: Some(column.unit.to_owned()).filter(|_| ending != "_source"),
+            allowed,
+        };
+        let range = format!("{} to {}", plain(lowest), plain(highest));
+        [
+            text("", meaning, Some(range)),
+            text(
+                "_sd",
+                format!("standard deviation of `{}`; without it {sd} ({of})", column.name),
+                Some("above 0".to_owned()),
+            ),
+            text("_source", format!("source of `{}`", column.name), None),
+        ]
+    });
+    texts.chain(numbers).collect()
 }

@@ -32,21 +32,21 @@ use crate::record::Record;
 use crate::units::mah_per_g;
 
 /// Points that are kept of a half cycle.
-const HALF_CYCLE_POINTS: usize = 30;
+pub(super) const HALF_CYCLE_POINTS: usize = 30;
 /// Points that are kept of a ramp.
-const RAMP_POINTS: usize = 50;
+pub(super) const RAMP_POINTS: usize = 50;
 /// Frequencies that are kept of a spectrum.
-const SPECTRUM_POINTS: usize = 60;
+pub(super) const SPECTRUM_POINTS: usize = 60;
 /// Points that are kept of a curve over time.
-const TIME_POINTS: usize = 200;
+pub(super) const TIME_POINTS: usize = 200;
 /// Stated standard deviation of a voltage (V); estimated unless the file says otherwise.
-const VOLTAGE_SD_V: f64 = 5e-3;
+pub(super) const VOLTAGE_SD_V: f64 = 5e-3;
 /// Stated standard deviation of a current as a share of the record's largest (1).
-const CURRENT_SHARE_SD: f64 = 0.01;
+pub(super) const CURRENT_SHARE_SD: f64 = 0.01;
 /// Stated standard deviation of an impedance as a share of its modulus (1).
-const IMPEDANCE_SHARE_SD: f64 = 0.01;
+pub(super) const IMPEDANCE_SHARE_SD: f64 = 0.01;
 /// Stated standard deviation of a charge relative to itself (1): cyclers reach 0.1 %, masses are weighed to about 1 %.
-const CHARGE_RELATIVE_SD: f64 = 0.01;
+pub(super) const CHARGE_RELATIVE_SD: f64 = 0.01;
 /// Fewest points that a curve needs to say anything about a curve.
 const POINTS_MIN: usize = 5;
 /// Relative difference between the scan rates of record and protocol that is told (1).

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use polars::prelude::CsvReadOptions;
 use polars::prelude::DataFrame;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ConfigError;
@@ -86,37 +87,84 @@ impl Facts {
     }
 }
 
-#[derive(Deserialize)]
+/// A data set: stated numbers, measured files, or both.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawDataset {
+pub(super) struct RawDataset {
+    /// Name of the data set.
     #[serde(rename = "name")]
     _name: String,
+    /// Title for the reader.
     #[serde(rename = "title")]
     _title: String,
+    /// Where it comes from: a publication, a laboratory.
     #[serde(rename = "origin")]
     _origin: String,
+    /// What it is; repeated beside every result that rests on it.
     kind: RawKind,
+    /// Licence of the data.
     #[serde(rename = "licence")]
     _licence: String,
+    /// Path of the table of facts (CSV).
+    #[schemars(extend("x-default" = "none: the data set has records only"))]
     facts: Option<PathBuf>,
+    /// Geometric area of the electrode of all records that do not state their own.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "x-default" = "that of each record"))]
     electrode_area_cm2: Option<RawNumber>,
+    /// Mass of sulfur of all records that do not state their own.
+    #[schemars(extend("x-default" = "that of each record"))]
     mass: Option<RawMass>,
+    /// Measured files.
     #[serde(default)]
     record: Vec<RawRecord>,
+    /// The element that capacities and loadings count, like "S".
     #[serde(rename = "active_element")]
     _active_element: String,
+    /// Highest voltage that the electrolyte stands; no protocol may ask for more.
+    #[schemars(extend("x-default" = "not known"))]
     upper_limit_v: Option<f64>,
+    /// Remarks for the reader.
     #[serde(default, rename = "notes")]
     _notes: Vec<String>,
 }
 
-#[derive(Deserialize)]
+/// What a data set is.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RawKind {
+    /// Measured, from raw files.
     Measured,
+    /// Numbers that a publication states.
     Literature,
+    /// Simulated.
     Synthetic,
 }
+
+/// Columns of a table of facts that are read, and what they mean.
+pub(super) const FACT_COLUMNS: [(&str, &str); 7] = [
+    ("id", "identifier; unique together with the cell"),
+    (
+        "cell",
+        "the cell or material that it is about; `both`, or what begins with `either`, is about all cells",
+    ),
+    (
+        "value",
+        "the number, in the unit; empty where the source states none",
+    ),
+    ("unit", "unit, like `mAh g^-1`; `1` for none"),
+    (
+        "role",
+        "what it may be used for: `fitted` (fits compare with it), `bound` (a limit that fits respect), `ordering` (a statement of larger or smaller), `prior` (informs a prior), `descriptor` (describes the catalyst), `predicted` (kept from fits), `derived` (follows from others, never counted) or `context` (for the reader)",
+    ),
+    (
+        "uncertainty",
+        "how far it may be off; empty together with its kind where it is not known",
+    ),
+    (
+        "uncertainty_kind",
+        "`relative` (standard deviation over the value), `absolute` (in the unit), `upper_limit` or `lower_limit` (nothing is counted until the model passes it)",
+    ),
+];
 
 /// Reads the facts of a data set. One of records alone has none.
 ///
@@ -201,18 +249,9 @@ fn rows(place: &Place<'_>, frame: &DataFrame) -> Result<Vec<Fact>, ConfigError> 
             .map(|text| text.unwrap_or("").trim().to_owned())
             .collect())
     };
-    let columns = [
-        "id",
-        "cell",
-        "value",
-        "unit",
-        "role",
-        "uncertainty",
-        "uncertainty_kind",
-    ];
-    let columns: Vec<Vec<String>> = columns
+    let columns: Vec<Vec<String>> = FACT_COLUMNS
         .iter()
-        .map(|n| column(n))
+        .map(|(name, _)| column(name))
         .collect::<Result<_, _>>()?;
     let mut facts: Vec<Fact> = Vec::new();
     for row in 0..frame.height() {

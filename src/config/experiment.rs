@@ -10,17 +10,18 @@ use super::error::ConfigError;
 use super::error::Place;
 use super::error::parse_toml;
 use super::error::read_text;
+use super::experiment_file::POLISHED;
 use super::experiment_file::RawExperiment;
 use super::experiment_file::RawFit;
 use super::experiment_file::RawLoss;
-use super::experiment_file::RawObserved;
 use super::experiment_file::RawPredicted;
 use super::experiment_file::RawResolution;
 use super::experiment_file::RawSearch;
-use super::experiment_file::RawSide;
 use super::model::read_mechanism;
 use super::nearest::did_you_mean;
 use super::nearest::one_of;
+use super::observable_file::RawObserved;
+use super::observable_file::RawSide;
 use super::store::RecordStore;
 use crate::estimate::Alternative;
 use crate::estimate::FitSettings;
@@ -217,7 +218,7 @@ impl Builder<'_> {
             ("candidates", candidates),
             ("starts", starts),
             ("iterations_max", iterations_max),
-            ("polished", polished.unwrap_or(1)),
+            ("polished", polished.unwrap_or(POLISHED)),
             ("search.swarm.rounds", rounds),
             ("surrogate_starts", surrogate_starts.unwrap_or(1)),
         ] {
@@ -232,7 +233,7 @@ impl Builder<'_> {
                 RawSearch::Swarm { rounds } => Search::Swarm { rounds },
             },
             loss: self.loss(loss.unwrap_or(RawLoss::Squares))?,
-            polished: polished.unwrap_or(1),
+            polished: polished.unwrap_or(POLISHED),
             seed,
             candidates: candidates.max(starts),
             starts,

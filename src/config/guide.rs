@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use super::error::ConfigError;
 use super::experiment::Builder;
+use super::experiment_file::SURROGATE_STARTS;
 use super::surrogate::read_surrogate;
 use crate::estimate::Guide;
 use crate::estimate::Study;
 use crate::estimate::guide_fits;
 use crate::numerics::fingerprint::fingerprint;
 
-/// Starts that a surrogate follows down unless the experiment says otherwise.
-const STARTS: usize = 256;
 /// What says that none is wanted.
 const NONE: &str = "none";
 
@@ -64,7 +63,7 @@ impl Builder<'_> {
         let surrogate = read_surrogate(folder, self.mechanism)?;
         let guide = Guide {
             fingerprint: fingerprint(&surrogate.number_networks.to_bytes()),
-            starts: self.raw.fit.surrogate_starts.unwrap_or(STARTS),
+            starts: self.raw.fit.surrogate_starts.unwrap_or(SURROGATE_STARTS),
             surrogate: Arc::new(surrogate),
         };
         let variants = 0..study.variants.len();

@@ -66,7 +66,7 @@ pub(super) fn reworded(message: &str) -> String {
 }
 
 /// How near two names are, 1 if they are the same; `None` if neither can be meant by the other.
-fn closeness(a: &str, b: &str) -> Option<f64> {
+pub(crate) fn closeness(a: &str, b: &str) -> Option<f64> {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mistakes = mistakes(&a, &b);
     let longest = a.len().max(b.len()).max(1);

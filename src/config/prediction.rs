@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ConfigError;
@@ -16,7 +17,7 @@ use super::experiment::with_builder;
 use super::experiment_file::RawResolution;
 use super::handover::read_fitted;
 use super::nearest::one_of;
-use super::protocol::RawProtocol;
+use super::protocol_file::RawProtocol;
 use super::surrogate::read_surrogate;
 use crate::estimate::Fitted;
 use crate::estimate::Noise;
@@ -42,23 +43,44 @@ const SCATTER: f64 = 0.03;
 /// Most conditions of a grid.
 const CONDITIONS_MAX: usize = 10_000;
 
-#[derive(Deserialize)]
+/// What is to be predicted from a fit. Paths start at the file's own folder.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawForecast {
+pub(super) struct RawForecast {
+    /// Name; results go to `results/NAME` unless `--out` says otherwise.
     name: String,
+    /// Path of the experiment that was fitted.
     experiment: PathBuf,
+    /// Folder of the report of its fit; `--fit` goes before it.
     fit: PathBuf,
+    /// Name of the cell whose catalyst is asked about.
     cell: String,
+    /// Name of a protocol of `[protocols]` or of the experiment: a fresh cell with one step of cycles, `record = "all"`.
     protocol: String,
+    /// Draws of each variant.
+    #[schemars(extend("default" = DRAWS, "minimum" = 8))]
     draws: Option<usize>,
+    /// Seed of the draws.
+    #[schemars(extend("x-default" = "that of the experiment"))]
     seed: Option<u64>,
+    /// Draws that are simulated on the fine mesh, too.
+    #[schemars(extend("default" = CHECKS, "minimum" = 0))]
     checks: Option<usize>,
+    /// Relative standard deviation of a measured capacity between cells.
+    #[schemars(extend("minimum" = 0, "x-unit" = "1", "x-default" = "the median of the fitted capacities, 0.03 without any"))]
     scatter: Option<f64>,
+    /// Folder of a surrogate that was trained for this protocol; what it refuses is simulated.
+    #[schemars(extend("x-default" = "none"))]
     surrogate: Option<PathBuf>,
+    /// Mesh and tolerances of the draws.
+    #[schemars(extend("x-default" = "the coarse one of the experiment"))]
     mesh: Option<RawResolution>,
+    /// Whether predictions are scored where the answer is known.
     #[serde(default = "yes")]
     scores: bool,
+    /// The conditions: every combination is predicted.
     grid: RawGrid,
+    /// Protocols beside those of the experiment, by name.
     #[serde(rename = "protocols", default)]
     own: BTreeMap<String, RawProtocol>,
 }
@@ -67,13 +89,20 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Deserialize)]
+/// The conditions; at most 10000 combinations.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawGrid {
+    /// Loadings of active material; positive.
     loadings_mg_cm2: Vec<f64>,
+    /// Currents in multiples of the theoretical capacity per hour; positive.
+    #[schemars(extend("x-unit" = "1"))]
     c_rates: Vec<f64>,
+    /// Cycles that are told, counted from one; the first is always told.
     cycles: Vec<usize>,
+    /// Amounts of electrolyte per mass of active element.
     #[serde(default)]
+    #[schemars(extend("x-default" = "that of the mechanism file"))]
     electrolyte_ul_mg: Vec<f64>,
 }
 

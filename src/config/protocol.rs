@@ -1,12 +1,19 @@
 //! Protocols in experiment files.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use super::error::ConfigError;
 use super::error::Place;
 use super::experiment::Builder;
+use super::protocol_file::RawCatholyte;
+use super::protocol_file::RawCycle;
+use super::protocol_file::RawHalf;
+use super::protocol_file::RawImpedance;
+use super::protocol_file::RawNothing;
+use super::protocol_file::RawProtocol;
+use super::protocol_file::RawRecorded;
+use super::protocol_file::RawStart;
+use super::protocol_file::RawStep;
+use super::protocol_file::RawSweep;
+use super::protocol_file::RawWhich;
 use super::replay::RawReplay;
 use super::store::RecordStore;
 use crate::cell::Catholyte;
@@ -25,159 +32,15 @@ use crate::protocol::Step;
 use crate::units::Unit;
 
 /// A half cycle ends after this many times its theoretical time at the latest.
-const TIME_FACTOR: f64 = 1.15;
+pub(super) const TIME_FACTOR: f64 = 1.15;
 /// Highest factor on the number of volumes.
-const REFINE_MAX: usize = 10;
+pub(super) const REFINE_MAX: usize = 10;
 /// Most cycles of one step.
-const CYCLES_MAX: usize = 100_000;
+pub(super) const CYCLES_MAX: usize = 100_000;
 /// Lowest voltage that a protocol may ask for (V): far below any reaction, and no overflow in an exponential.
 const VOLTAGE_MIN_V: f64 = -3.0;
 /// Highest voltage where the electrolyte's window is not known (V).
 const VOLTAGE_MAX_V: f64 = 5.0;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawProtocol {
-    start: RawStart,
-    loading_mg_cm2: Option<f64>,
-    refine: Option<usize>,
-    step: Vec<RawStep>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawStart {
-    Fresh,
-    Coated,
-    Catholyte(RawCatholyte),
-    Symmetric(RawCatholyte),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCatholyte {
-    active_mg_cm2: f64,
-    shares: BTreeMap<String, f64>,
-    potential_v: Option<f64>,
-    potential_of: Option<String>,
-    #[serde(default)]
-    equilibrated: Vec<RawEquilibrated>,
-    #[serde(default)]
-    solids: BTreeMap<String, f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEquilibrated {
-    species: String,
-    reaction: String,
-    fraction_max: Option<f64>,
-    #[serde(default)]
-    in_separator: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum RawStep {
-    Rest(RawDuration),
-    Condition(RawNothing),
-    Cycle(RawCycle),
-    Discharge(RawHalf),
-    Charge(RawHalf),
-    Sweep(RawSweep),
-    Hold(RawHold),
-    Impedance(RawImpedance),
-    AsRecorded(RawAsRecorded),
-    Replay(RawReplay),
-}
-
-/// The steps that a record of a cell shows.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawAsRecorded {
-    pub(super) cell: String,
-    pub(super) record: String,
-    /// How many of its cycles, or pairs of ramps, from the first on; all unless stated.
-    pub(super) cycles: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawNothing {}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDuration {
-    duration_s: Option<f64>,
-    duration_h: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCycle {
-    c_rate: f64,
-    count: usize,
-    lower_v: f64,
-    upper_v: f64,
-    time_factor: Option<f64>,
-    #[serde(default)]
-    jump: bool,
-    #[serde(default)]
-    record: RawRecorded,
-}
-
-/// `true` keeps the curves of the first cycle, `"all"` those of all cycles.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawRecorded {
-    Whether(bool),
-    Which(RawWhich),
-}
-
-impl Default for RawRecorded {
-    fn default() -> Self {
-        Self::Whether(false)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawWhich {
-    All,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHalf {
-    c_rate: f64,
-    until_v: Option<f64>,
-    duration_s: Option<f64>,
-    duration_h: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSweep {
-    from_v: Option<f64>,
-    vertices_v: Vec<f64>,
-    rate_v_s: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHold {
-    voltage_v: f64,
-    duration_s: Option<f64>,
-    duration_h: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawImpedance {
-    highest_hz: f64,
-    lowest_hz: f64,
-    per_decade: usize,
-}
 
 impl RawProtocol {
     pub(super) fn build(&self, builder: &Builder<'_>, name: &str) -> Result<Protocol, ConfigError> {

@@ -1,6 +1,5 @@
 //! Ranking files: `experiments/<name>_rank.toml`, from raw mirror to a contest.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +8,6 @@ use polars::prelude::CsvReader;
 use polars::prelude::DataFrame;
 use polars::prelude::DataType;
 use polars::prelude::SerReader;
-use serde::Deserialize;
 
 use super::candidates::Row;
 use super::candidates::Transfer;
@@ -20,12 +18,12 @@ use super::error::parse_toml;
 use super::error::read_text;
 use super::experiment::Builder;
 use super::experiment::with_builder;
-use super::experiment_file::RawResolution;
 use super::handover::check_structure;
 use super::handover::read_fitted;
 use super::handover::read_handover;
 use super::nearest::one_of;
-use super::protocol::RawProtocol;
+use super::ranking_file::RawQuantity;
+use super::ranking_file::RawRanking;
 use super::surrogate::read_surrogate;
 use crate::estimate::Fitted;
 use crate::estimate::Study;
@@ -44,73 +42,13 @@ use crate::surrogate::Surrogate;
 use crate::surrogate::structure;
 
 /// Draws unless the file says otherwise.
-const DRAWS: usize = 128;
+pub(super) const DRAWS: usize = 128;
 /// Fewest draws: probabilities of five in a hundred need them.
-const DRAWS_MIN: usize = 16;
+pub(super) const DRAWS_MIN: usize = 16;
 /// Standard deviation of what is added to a barrier of lithium sulfide to make it one of magnesium sulfide, unless stated (eV).
-const TRANSFER_SD_EV: f64 = 0.5;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRanking {
-    name: String,
-    experiment: PathBuf,
-    fit: PathBuf,
-    candidates: PathBuf,
-    reference: String,
-    protocol: String,
-    draws: Option<usize>,
-    seed: Option<u64>,
-    scatter: Option<f64>,
-    surrogate: Option<PathBuf>,
-    mesh: Option<RawResolution>,
-    target: RawTarget,
-    #[serde(default)]
-    beliefs: RawBeliefs,
-    #[serde(default)]
-    transfer: RawTransfer,
-    #[serde(rename = "protocols", default)]
-    own: BTreeMap<String, RawProtocol>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTarget {
-    quantity: RawQuantity,
-    loading_mg_cm2: f64,
-    c_rate: f64,
-    cycle: usize,
-    electrolyte_ul_mg: Option<f64>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawQuantity {
-    Capacity,
-    ArealCapacity,
-    Energy,
-    ArealEnergy,
-    Power,
-    Retention,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBeliefs {
-    #[serde(rename = "between_ln")]
-    between: Option<f64>,
-    #[serde(rename = "within_ln")]
-    within: Option<f64>,
-    #[serde(rename = "mean_sd_ln")]
-    mean_sd: Option<f64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTransfer {
-    li2s_to_mgs_offset_ev: Option<f64>,
-    li2s_to_mgs_sd_ev: Option<f64>,
-}
+pub(super) const TRANSFER_SD_EV: f64 = 0.5;
+/// What is added to it unless stated (eV).
+pub(super) const TRANSFER_OFFSET_EV: f64 = 0.0;
 
 /// What a ranking file asks for.
 #[derive(Debug)]
@@ -302,7 +240,7 @@ impl Reader<'_> {
 
     fn transfer(&self) -> Result<Transfer, ConfigError> {
         let raw = &self.raw.transfer;
-        let offset = raw.li2s_to_mgs_offset_ev.unwrap_or(0.0);
+        let offset = raw.li2s_to_mgs_offset_ev.unwrap_or(TRANSFER_OFFSET_EV);
         let key = "transfer.li2s_to_mgs_offset_ev";
         let sd = raw.li2s_to_mgs_sd_ev.unwrap_or(TRANSFER_SD_EV);
         Ok(Transfer {

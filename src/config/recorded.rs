@@ -5,7 +5,7 @@ use super::error::ConfigError;
 use super::error::Place;
 use super::experiment::Builder;
 use super::experiment_file::RawCell;
-use super::protocol::RawAsRecorded;
+use super::protocol_file::RawAsRecorded;
 use super::store::Loaded;
 use crate::analysis::cycling::HalfCycleKind;
 use crate::analysis::cycling::half_cycles;

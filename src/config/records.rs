@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::Error as DeError;
@@ -55,35 +56,62 @@ impl Mass {
     }
 }
 
-#[derive(Deserialize)]
+/// A measured file, with what no instrument knows.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecord {
+    /// Name by which experiments use it; unique.
+    #[schemars(extend("x-default" = "the file's name without its ending"))]
     name: Option<String>,
+    /// Path of the file, from the data set file's folder.
     file: PathBuf,
+    /// How it was measured, where the file does not tell.
+    #[schemars(extend("enum" = crate::record::Technique::NAMES.map(|(name, _)| name)))]
     technique: Option<String>,
+    /// What a positive current means in the file; overrules the instrument.
+    #[schemars(extend("x-default" = "what the instrument's files mean"))]
     positive_current: Option<RawSign>,
+    /// Area of the electrode.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     electrode_area_cm2: Option<f64>,
+    /// Scan rate, for a voltammogram without a time.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     scan_rate_v_s: Option<f64>,
+    /// Whose mass is known; specific capacities and rates are by the sulfur.
     mass: Option<RawMass>,
+    /// Columns by the quantity that they hold, for tables that no instrument's layout describes.
     #[serde(default)]
     column: BTreeMap<String, RawColumn>,
+    /// A remark for the reader.
     #[serde(rename = "note")]
     _note: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// What a positive current does.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RawSign {
+    /// It charges the cell, or oxidises.
     Charge,
+    /// It discharges the cell, or reduces.
     Discharge,
 }
 
-#[derive(Deserialize)]
+/// A mass; exactly one of `sulfur_mg`, `composite_mg` and `electrode_mg`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMass {
+    /// Mass of the sulfur alone.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0))]
     sulfur_mg: Option<RawNumber>,
+    /// Mass of a composite with sulfur; needs `sulfur_share`.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0))]
     composite_mg: Option<RawNumber>,
+    /// Mass of the whole electrode layer; needs `sulfur_share`.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0))]
     electrode_mg: Option<RawNumber>,
+    /// Share of sulfur in `composite_mg` or `electrode_mg`.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1, "x-unit" = "1"))]
     sulfur_share: Option<f64>,
 }
 
@@ -195,11 +223,16 @@ impl RawMass {
     }
 }
 
-#[derive(Deserialize)]
+/// A column; by name or by number.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawColumn {
+    /// Its name in the header; either this or number.
     name: Option<String>,
+    /// Its number, counted from one, where there is no header.
+    #[schemars(extend("minimum" = 1))]
     number: Option<usize>,
+    /// Its unit, like "mA".
     unit: String,
 }
 

@@ -1,5 +1,6 @@
 //! Replays of measured records in protocols.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::error::ConfigError;
@@ -16,20 +17,32 @@ use crate::record::Record;
 /// longer than the intervals of cyclers at constant current, shorter than what is missing where a file was cut.
 const GAP_MAX_S: f64 = 600.0;
 
-#[derive(Deserialize)]
+/// A measured signal that is imposed. Its window is on the record's own clock.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawReplay {
+    /// Name of a `[[record]]` of the data set.
     record: String,
+    /// What is imposed.
     quantity: RawImposed,
+    /// Begin of the window.
+    #[schemars(extend("x-default" = "where the record begins"))]
     from_h: Option<f64>,
+    /// End of the window.
+    #[schemars(extend("x-default" = "where the record ends"))]
     to_h: Option<f64>,
+    /// Longest time between two samples that is bridged with a straight line.
+    #[schemars(extend("default" = GAP_MAX_S, "exclusiveMinimum" = 0))]
     gap_max_s: Option<f64>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+/// What is imposed.
+#[derive(Deserialize, Clone, Copy, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RawImposed {
+    /// The current of the whole cell.
     Current,
+    /// The voltage.
     Voltage,
 }
 

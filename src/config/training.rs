@@ -40,11 +40,11 @@ use crate::surrogate::Working;
 use crate::units::Unit;
 
 /// Fewest points of each set: a network learns nothing from less, and intervals at 90 % need nine.
-const SET_MIN: usize = 20;
+pub(super) const SET_MIN: usize = 20;
 /// Fewest networks whose spread says something.
-const MEMBERS_MIN: usize = 2;
+pub(super) const MEMBERS_MIN: usize = 2;
 /// Most points of a curve.
-const POINTS_MAX: usize = 500;
+pub(super) const POINTS_MAX: usize = 500;
 /// A box side that spans more than this factor is divided evenly in its logarithm if no prior says otherwise.
 const LN_FROM: f64 = 3.0;
 

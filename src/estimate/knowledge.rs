@@ -39,6 +39,45 @@ pub enum Knowledge {
 }
 
 impl Knowledge {
+    /// The verdicts as they stand in result files.
+    pub const WORDS: [&'static str; 6] = [
+        "identified",
+        "bounded_below",
+        "bounded_above",
+        "combination",
+        "narrowed",
+        "prior_only",
+    ];
+
+    /// What a verdict of [`Self::WORDS`] says, and when it is given; `None` for any other word.
+    ///
+    /// q is the share of the prior's standard deviation that is left, r the strongest correlation with another free
+    /// quantity.
+    pub fn meaning(word: &str) -> Option<String> {
+        let meaning = match word {
+            "identified" => format!(
+                "the data determine it: q below {IDENTIFIED_SHARE}, and not in combination only"
+            ),
+            "bounded_below" => format!(
+                "the data exclude small values only: the χ² of the data rises by at least {CLOSING_RISE} on the lower side of its profile and not on the upper"
+            ),
+            "bounded_above" => format!(
+                "the data exclude large values only: the χ² of the data rises by at least {CLOSING_RISE} on the upper side of its profile and not on the lower"
+            ),
+            "combination" => format!(
+                "the data determine it only together with another quantity: |r| above {COMBINED_CORRELATION} and q above {SHARP_SHARE}"
+            ),
+            "narrowed" => format!(
+                "the data narrow the prior, but the prior still counts: q from {IDENTIFIED_SHARE} to {PRIOR_SHARE}"
+            ),
+            "prior_only" => {
+                format!("the data say nothing, its interval is the prior's: q above {PRIOR_SHARE}")
+            }
+            _ => return None,
+        };
+        Some(meaning)
+    }
+
     /// One verdict per free quantity; profiles, where there are any, tell the sides apart.
     pub(super) fn judge(
         information: &Information,

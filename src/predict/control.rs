@@ -51,6 +51,40 @@ pub enum Limiting {
 }
 
 impl Limiting {
+    /// All.
+    pub const ALL: [Self; 10] = [
+        Self::Desolvation,
+        Self::Conversion,
+        Self::IonTransport,
+        Self::IntermediateTransport,
+        Self::ElectronicTransport,
+        Self::Passivation,
+        Self::Anode,
+        Self::Wetting,
+        Self::Loss,
+        Self::Nothing,
+    ];
+
+    /// What it says.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Desolvation => "the cation sheds its shell too slowly",
+            Self::Conversion => "the conversion of the active element is too slow",
+            Self::IonTransport => {
+                "the cation and the charge move too slowly through the electrolyte"
+            }
+            Self::IntermediateTransport => "dissolved intermediates move too slowly",
+            Self::ElectronicTransport => "electrons move too slowly through the electrode",
+            Self::Passivation => "solid products cover the surface",
+            Self::Anode => "the metal dissolves too slowly through its film",
+            Self::Wetting => "the electrolyte wets the electrode too slowly",
+            Self::Loss => "active material is lost",
+            Self::Nothing => {
+                "nothing: the answer is that of the cut-off voltages and the theoretical capacity"
+            }
+        }
+    }
+
     /// As it stands in files.
     pub fn as_str(self) -> &'static str {
         match self {

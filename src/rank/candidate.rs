@@ -98,6 +98,26 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// All.
+    pub const ALL: [Self; 4] = [
+        Self::Fitted,
+        Self::Descriptors,
+        Self::Transferred,
+        Self::PriorOnly,
+    ];
+
+    /// What it says.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Fitted => "fits to measured cells",
+            Self::Descriptors => "descriptors of its own reactions",
+            Self::Transferred => "descriptors carried over from another reaction",
+            Self::PriorOnly => {
+                "nothing that matters to the target: what is believed of any catalyst"
+            }
+        }
+    }
+
     /// As it stands in files.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -13,6 +13,22 @@ pub enum Severity {
     Problem,
 }
 
+impl Severity {
+    /// All, the least first.
+    pub const ALL: [Self; 3] = [Self::Note, Self::Warning, Self::Problem];
+
+    /// What it means for whoever uses the record.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Note => "worth knowing; nothing is wrong",
+            Self::Warning => "probably wrong, or left out",
+            Self::Problem => {
+                "the record must not be used before this is settled; the command ends with exit code 1"
+            }
+        }
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

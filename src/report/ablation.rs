@@ -2,28 +2,37 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::estimate::Knowledge;
 use crate::estimate::Study;
 use crate::estimate::VariantReport;
 use crate::mechanism::Scale;
 use crate::units::digits;
 
 /// What is known about one quantity, with all data or without one record.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawAblated {
+    /// Name of the quantity.
     pub(super) name: String,
+    /// Value, in its unit.
     pub(super) value: f64,
-    /// On the scale of the prior.
+    /// Standard deviation on the scale of the prior.
     pub(super) sd: Option<f64>,
+    /// The verdict.
+    #[schemars(extend("enum" = Knowledge::WORDS))]
     pub(super) verdict: Option<&'static str>,
 }
 
 /// The fit without one record.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawAblation {
+    /// Name of the record that was left out; none for all data.
     pub(super) without: Option<String>,
+    /// Every free quantity.
     pub(super) parameters: Vec<RawAblated>,
+    /// Why the fit stopped.
     stop_reason: String,
 }
 

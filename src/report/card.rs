@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -30,8 +31,8 @@ pub const CARD_LAYOUT: u32 = 1;
 /// Weights of the networks of the numbers, then those of the curves.
 pub const WEIGHTS: [&str; 2] = ["numbers.weights", "curves.weights"];
 
-/// `card.json`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// The card of a surrogate: what it answers, for what it was trained, and its errors.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCard {
     /// Layout.
@@ -65,7 +66,7 @@ pub struct RawCard {
 }
 
 /// What a surrogate was made with.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawMade {
     /// Version of the program.
@@ -99,7 +100,7 @@ pub struct RawMade {
 }
 
 /// What an ensemble is responsible for.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawDepartment {
     /// Positions of its numbers or coefficients.
@@ -111,7 +112,7 @@ pub struct RawDepartment {
 }
 
 /// One side of the box.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawAxis {
     /// Name.
@@ -127,7 +128,7 @@ pub struct RawAxis {
 }
 
 /// What a number or curve is read from.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawKnown {
     /// Name.
@@ -145,7 +146,7 @@ pub struct RawKnown {
 }
 
 /// A number.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawNumber {
     /// What it is read from.
@@ -165,7 +166,7 @@ pub struct RawNumber {
 }
 
 /// A curve.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCurveCard {
     /// What it is read from.
@@ -185,7 +186,7 @@ pub struct RawCurveCard {
 }
 
 /// How a value is encoded.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RawTransform {
     /// The value over the highest possible one.
@@ -202,7 +203,7 @@ pub enum RawTransform {
 }
 
 /// What is known of the error on one set of points.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawAssessment {
     /// What the points are.
@@ -222,7 +223,7 @@ pub struct RawAssessment {
 }
 
 /// Errors of one number or curve.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawErrors {
     /// Which.

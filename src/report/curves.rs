@@ -1,6 +1,7 @@
 //! Measured curves beside the simulated ones: how well each is met, and all its points.
 
 use polars::prelude::PolarsResult;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tables::csv;
@@ -15,23 +16,33 @@ use crate::estimate::effective_share;
 use crate::estimate::neighbour_correlation;
 
 /// How well a curve is met.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawCurve {
+    /// Name of the curve.
     pub(super) name: String,
+    /// Name of the cell.
     pub(super) cell: String,
+    /// Name of the record.
     pub(super) record: String,
+    /// What the record is: `measured`, `literature` or `synthetic`.
     pub(super) origin: &'static str,
+    /// What lies along the curve, with its unit.
     pub(super) abscissa: &'static str,
+    /// Points.
     pub(super) points: usize,
+    /// Unit of the ordinate.
     pub(super) unit: &'static str,
     /// Root mean square of model minus measured, in the unit; relative where the noise is.
     pub(super) rms: Option<f64>,
     /// The noise that was assumed or estimated, in the same measure.
     pub(super) noise_sd: Option<f64>,
     /// Correlation of neighbouring residuals.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) correlation: f64,
     /// Points that count as independent.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) effective_points: f64,
+    /// Whether it was fitted.
     pub(super) used_in_fit: bool,
 }
 

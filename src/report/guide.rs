@@ -1,5 +1,6 @@
 //! What a surrogate did for a fit, and how far it was off at the optimum that the cell model found.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::estimate::GuideReport;
@@ -9,27 +10,41 @@ use crate::estimate::WeightedPosterior;
 use crate::mechanism::Scale;
 
 /// `surrogate` of a variant in `result.json`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawGuide {
+    /// Name of the surrogate.
     pub(super) name: String,
+    /// Starts that it followed down.
     pub(super) starts: usize,
+    /// Ends that can be told apart.
     pub(super) distinct_ends: usize,
+    /// Points that it was asked.
     pub(super) points_asked: usize,
+    /// Points that it refused.
     pub(super) points_refused: usize,
     /// Its cost at the optimum; none if it does not answer there.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) cost_at_optimum: Option<f64>,
+    /// Its answers at the optimum.
     pub(super) at_optimum: Vec<RawGuided>,
 }
 
-/// One observation at the optimum.
-#[derive(Serialize)]
+/// An answer of the surrogate at the optimum.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawGuided {
+    /// Id of the fact.
     id: String,
+    /// Name of the cell.
     cell: String,
+    /// Its answer.
     predicted: f64,
+    /// Its interval.
     interval: (f64, f64),
+    /// What the cell model reads.
     model: Option<f64>,
+    /// Whether that lies inside.
     pub(super) model_inside: bool,
+    /// Unit.
     unit: &'static str,
 }
 
@@ -62,23 +77,34 @@ impl RawGuide {
 }
 
 /// `posterior_by_surrogate` of a variant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawWeighted {
+    /// Draws that were weighted.
     pub(super) draws: usize,
+    /// Draws whose simulation failed.
     failed: usize,
     /// Above 0.7 nothing of this is to be trusted; none if there are too few draws to tell.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) pareto_k: Option<f64>,
+    /// Effective number of draws.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) effective_draws: f64,
+    /// Every free quantity.
     parameters: Vec<RawWeightedMarginal>,
 }
 
-#[derive(Serialize)]
+/// A quantity in the posterior.
+#[derive(Serialize, JsonSchema)]
 struct RawWeightedMarginal {
+    /// Name.
     name: String,
-    /// On the scale of the prior: natural logarithms of SI values, or SI values.
+    /// Scale of mean, sd and interval: `ln` for natural logarithms of SI values, `linear` for SI values.
     scale: &'static str,
+    /// Mean.
     mean: f64,
+    /// Standard deviation.
     sd: f64,
+    /// Interval of 95 %.
     interval: (f64, f64),
 }
 

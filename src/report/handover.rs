@@ -1,5 +1,6 @@
 //! `posterior.json`: what a fit hands over to predictions and rankings, number for number.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -15,8 +16,8 @@ pub const HANDOVER_LAYOUT: u32 = 1;
 /// Its name in the folder of a report.
 pub const HANDOVER_FILE: &str = "posterior.json";
 
-/// `posterior.json`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// What a fit hands over to predictions and rankings, number for number.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawHandover {
     /// Layout.
@@ -32,7 +33,7 @@ pub struct RawHandover {
 }
 
 /// What is known about one variant.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawFitted {
     /// Name of the variant.

@@ -1,5 +1,6 @@
 //! What a result tells beyond values: identifiability, profiles, posterior, models beside each other.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::estimate::Averaged;
@@ -16,30 +17,48 @@ use crate::mechanism::Scale;
 const TOLD_COMPONENT: f64 = 0.1;
 
 /// Which directions the data inform.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawIdentifiability {
     /// Eigenvalues of the data's Fisher matrix in units of the priors; above 1 the data dominate.
     pub(super) eigenvalues: Vec<f64>,
+    /// For each eigenvalue its direction: the quantities that take part.
     directions: Vec<Vec<RawComponent>>,
+    /// Strong correlations after the fit, the strongest first.
     pub(super) correlations: Vec<RawCorrelation>,
+    /// Directions that the data inform more than the priors.
     pub(super) informed_directions: usize,
+    /// Data that tell something: all but limits that are kept.
     pub(super) informative_data: usize,
+    /// Effective number of parameters.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) effective_parameters: f64,
+    /// Sum of squares of the data's residuals.
+    #[schemars(extend("x-unit" = "1"))]
     chi_squared: f64,
+    /// Factor on the variance of the noise where the data scatter more than stated; 1 otherwise.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) inflation: f64,
 }
 
-#[derive(Serialize)]
+/// A quantity in a direction.
+#[derive(Serialize, JsonSchema)]
 struct RawComponent {
+    /// Name of the quantity.
     name: String,
+    /// Its component, in standard deviations of the prior.
+    #[schemars(extend("x-unit" = "1"))]
     weight: f64,
 }
 
 /// A strong correlation after the fit.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawCorrelation {
+    /// Name of the one quantity.
     pub(super) a: String,
+    /// Name of the other.
     pub(super) b: String,
+    /// Their correlation after the fit.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) correlation: f64,
 }
 
@@ -110,10 +129,15 @@ pub(super) fn in_words(study: &Study, report: &VariantReport, index: usize) -> S
 }
 
 /// A point of a profile.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawProfilePoint {
+    /// Value of the quantity, in its unit.
     value: f64,
+    /// Rise of the cost there, all others fitted again.
+    #[schemars(extend("x-unit" = "1"))]
     rise: f64,
+    /// The data's part of it.
+    #[schemars(extend("x-unit" = "1"))]
     rise_data: f64,
 }
 
@@ -133,24 +157,38 @@ pub(super) fn profile(
 }
 
 /// Samples of the posterior, summarised.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawPosterior {
+    /// Number of draws.
     pub(super) draws: usize,
+    /// Largest R̂ of all quantities; near 1 where the chains agree.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) r_hat_max: Option<f64>,
+    /// Smallest effective number of draws.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) ess_min: Option<f64>,
+    /// Divergent transitions: places that the sampler could not follow.
     pub(super) divergences: usize,
+    /// Evaluations whose simulation failed.
     failed_evaluations: usize,
+    /// Evaluations of the cell model.
     evaluations: usize,
+    /// Every free quantity.
     parameters: Vec<RawMarginal>,
 }
 
-#[derive(Serialize)]
+/// A quantity in the posterior.
+#[derive(Serialize, JsonSchema)]
 struct RawMarginal {
+    /// Name.
     name: String,
-    /// On the scale of the prior: natural logarithms of SI values, or SI values.
+    /// Scale of mean, sd and interval: `ln` for natural logarithms of SI values, `linear` for SI values.
     scale: &'static str,
+    /// Mean.
     mean: f64,
+    /// Standard deviation.
     sd: f64,
+    /// Interval of 95 %.
     interval: (f64, f64),
 }
 
@@ -189,9 +227,11 @@ impl RawPosterior {
 }
 
 /// A measurement not yet made.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawCandidate {
+    /// Name of the measurement.
     pub(super) name: String,
+    /// Information that it promises.
     pub(super) information_nats: Option<f64>,
     /// Quantities whose interval would shrink most: name, and interval with it over that without it.
     pub(super) interval_ratios: Vec<(String, f64)>,
@@ -219,25 +259,44 @@ pub(super) fn candidates(study: &Study, report: &VariantReport) -> Vec<RawCandid
 }
 
 /// A variant beside the others.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawModel {
+    /// Name of the variant.
     pub(super) name: String,
+    /// Natural logarithm of the evidence, by Laplace.
+    #[schemars(extend("x-unit" = "nats"))]
     pub(super) log_evidence: Option<f64>,
+    /// Sum of the logarithms of the leave-one-out densities.
+    #[schemars(extend("x-unit" = "nats"))]
     pub(super) loo: Option<f64>,
+    /// Data for which that density is doubtful.
     loo_doubtful_data: Option<usize>,
+    /// Corrected Akaike criterion, where it is defined.
+    #[schemars(extend("x-unit" = "1"))]
     aicc: Option<f64>,
+    /// Bayesian information criterion, where it is defined.
+    #[schemars(extend("x-unit" = "1"))]
     bic: Option<f64>,
+    /// Weight by the evidence; all weights add up to 1.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) weight: Option<f64>,
-    /// Weight if the compared priors were this many times as wide.
+    /// Weight if the compared priors were this many times as wide: pairs of factor and weight.
+    #[schemars(extend("x-unit" = "1"))]
     pub(super) weight_by_prior_width: Vec<(f64, f64)>,
+    /// What it predicts.
     predictions: Vec<RawModelPrediction>,
 }
 
-#[derive(Serialize)]
+/// A prediction of a variant.
+#[derive(Serialize, JsonSchema)]
 struct RawModelPrediction {
+    /// Id of the fact.
     id: String,
+    /// What the variant predicts.
     model: Option<f64>,
+    /// Standard deviation of the prediction.
     sd: Option<f64>,
+    /// Whether the target was known: `yes`, `parameters_only` or `no`.
     blind: &'static str,
 }
 
@@ -272,15 +331,23 @@ fn predictions(study: &Study, variant: &VariantReport) -> Vec<RawModelPrediction
 }
 
 /// A prediction averaged over the variants.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawAveraged {
+    /// Id of the fact.
     pub(super) id: String,
+    /// Name of the cell.
     cell: String,
+    /// The measured number.
     pub(super) measured: f64,
+    /// Mean over the variants by their weights.
     pub(super) mean: f64,
+    /// Standard deviation within the variants.
     pub(super) sd_within: f64,
+    /// Standard deviation between them.
     pub(super) sd_between: f64,
+    /// Unit.
     pub(super) unit: &'static str,
+    /// The least blind of all variants: `yes`, `parameters_only` or `no`.
     pub(super) blind: &'static str,
 }
 
@@ -299,12 +366,16 @@ pub(super) fn averaged(study: &Study, comparison: Option<&Comparison>) -> Vec<Ra
     rows.collect()
 }
 
-/// An unknown of an instrument, or an estimated noise level.
-#[derive(Serialize)]
+/// An unknown of an instrument, or a factor on a noise level.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RawInstrument {
+    /// Name.
     pub(super) name: String,
+    /// Value, in the unit.
     pub(super) value: f64,
+    /// Standard deviation.
     pub(super) sd: Option<f64>,
+    /// Unit.
     pub(super) unit: &'static str,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ReportError;
@@ -41,132 +42,259 @@ pub struct Predicted<'p> {
     pub scores: &'p [Score],
 }
 
-/// `prediction.json`.
-#[derive(Serialize)]
-struct RawPrediction {
+/// Predictions over a grid of conditions.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RawPrediction {
+    /// Version of the program.
     version: &'static str,
+    /// Name of the prediction.
     name: String,
+    /// Name of the experiment.
     experiment: String,
+    /// Name of the cell whose catalyst is asked about.
     cell: String,
+    /// Name of the protocol.
     protocol: String,
+    /// What the numbers are: a prediction by the model.
     kind: &'static str,
+    /// Probability that intervals are meant to hold.
+    #[schemars(extend("x-unit" = "1"))]
     interval_level: f64,
+    /// Seed of the draws.
     seed: u64,
+    /// Draws of each variant.
     draws_per_variant: usize,
+    /// Relative standard deviation of a measured capacity between cells.
+    #[schemars(extend("x-unit" = "1"))]
     scatter: f64,
+    /// Where that number comes from.
     scatter_source: String,
+    /// Weight of each variant.
+    #[schemars(extend("x-unit" = "1"))]
     model_weights: BTreeMap<String, f64>,
+    /// Whether the weights come from the evidence; otherwise all are equal.
     model_weights_are_known: bool,
+    /// Name of the surrogate that answered, if one did.
     surrogate: Option<String>,
+    /// Answers that it gave.
     answers_by_surrogate: usize,
+    /// Answers that it refused.
     answers_refused_by_surrogate: usize,
+    /// Answers of the cell model.
     simulations: usize,
+    /// Simulations that failed.
     failed_solves: usize,
+    /// Whether somebody ended it before it was done.
     interrupted: bool,
+    /// What informed the fit.
     support: RawSupport,
+    /// Comparisons of surrogate, coarse and fine mesh.
     checks: Vec<RawCheck>,
+    /// What to know before using the numbers.
     warnings: Vec<String>,
+    /// The predicted numbers.
     grid: Vec<RawEntry>,
+    /// The loading of the highest areal capacity at every current, electrolyte and cycle.
     best_loadings: Vec<RawBest>,
+    /// Predictions whose answer is known, against naive ones.
     scores: Vec<RawScore>,
+    /// Voltage of the first and the last cycle at the optima.
     voltage_curves: Vec<RawCurve>,
 }
 
 /// What informed the fit.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RawSupport {
+    /// Capacities that were fitted.
     capacities: usize,
+    /// Lowest and highest loading among them.
     loading_mg_cm2: Option<(f64, f64)>,
+    /// Lowest and highest current.
+    #[schemars(extend("x-unit" = "1"))]
     c_rate: Option<(f64, f64)>,
+    /// First and last cycle.
     cycle: Option<(f64, f64)>,
 }
 
-#[derive(Serialize)]
+/// A comparison of two ways to the same numbers.
+#[derive(Serialize, JsonSchema)]
 struct RawCheck {
+    /// What is compared.
     what: String,
+    /// Compared numbers.
     compared: usize,
+    /// Median of the relative differences.
+    #[schemars(extend("x-unit" = "1"))]
     median_relative_difference: f64,
+    /// The largest.
+    #[schemars(extend("x-unit" = "1"))]
     worst_relative_difference: f64,
 }
 
-#[derive(Serialize)]
+/// A predicted number.
+#[derive(Serialize, JsonSchema)]
 struct RawEntry {
+    /// Loading.
     loading_mg_cm2: f64,
+    /// Current in multiples of the theoretical capacity per hour.
+    #[schemars(extend("x-unit" = "1"))]
     c_rate: f64,
+    /// Amount of electrolyte; none for that of the mechanism file.
     electrolyte_ul_mg: Option<f64>,
+    /// The cycle, counted from one.
     cycle: usize,
+    /// `capacity`, `areal_capacity`, `energy`, `areal_energy`, `power` or `retention`.
     quantity: &'static str,
+    /// Unit of all values here.
     unit: &'static str,
+    /// Median.
     median: Option<f64>,
+    /// Lower end of the interval of parameters, variants and scatter together.
     lower: Option<f64>,
+    /// Upper end.
     upper: Option<f64>,
-    /// Without the scatter of cells and readings.
+    /// Lower end without the scatter of cells and readings.
     model_lower: Option<f64>,
+    /// Upper end without it.
     model_upper: Option<f64>,
+    /// Standard deviation by the parameters, within the variants.
     parameter_sd: Option<f64>,
+    /// Standard deviation between the variants.
     model_sd: Option<f64>,
+    /// Standard deviation by the scatter of cells and readings.
     scatter_sd: Option<f64>,
+    /// Draws that gave it.
     draws: usize,
+    /// Value at the optimum of each variant, on the fine mesh.
     at_optimum: BTreeMap<String, Option<f64>>,
+    /// What limits the capacity: the group of processes with the largest degree of rate control.
     limiting: Option<&'static str>,
-    /// Degree of rate control of each group of processes and of each process.
+    /// Degree of rate control of each group of processes.
+    #[schemars(extend("x-unit" = "1"))]
     rate_control: Option<BTreeMap<String, f64>>,
+    /// Degree of rate control of each process.
+    #[schemars(extend("x-unit" = "1"))]
     rate_control_of_processes: Option<BTreeMap<String, f64>>,
+    /// How far it lies beyond what informed the fit, as a factor on loading, current or cycle.
+    #[schemars(extend("x-unit" = "1"))]
     extrapolation: Option<f64>,
+    /// Share of the prior's variance that the data leave.
+    #[schemars(extend("x-unit" = "1"))]
     prior_share: Option<f64>,
+    /// Whether the data have taken away less than half of it.
     mostly_prior: Option<bool>,
+    /// The quantity that contributes most.
     largest_source_of_uncertainty: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The best loading of a condition.
+#[derive(Serialize, JsonSchema)]
 struct RawBest {
+    /// Current in multiples of the theoretical capacity per hour.
+    #[schemars(extend("x-unit" = "1"))]
     c_rate: f64,
+    /// Amount of electrolyte; none for that of the mechanism file.
     electrolyte_ul_mg: Option<f64>,
+    /// The cycle, counted from one.
     cycle: usize,
+    /// Loading of the highest areal capacity: median.
     loading_mg_cm2: Option<f64>,
+    /// Lower end of its interval.
+    #[schemars(extend("x-unit" = "mg cm^-2"))]
     loading_lower: Option<f64>,
+    /// Upper end.
+    #[schemars(extend("x-unit" = "mg cm^-2"))]
     loading_upper: Option<f64>,
+    /// The highest areal capacity: median.
     areal_capacity_mah_cm2: Option<f64>,
+    /// Lower end of its interval.
+    #[schemars(extend("x-unit" = "mAh cm^-2"))]
     areal_lower: Option<f64>,
+    /// Upper end.
+    #[schemars(extend("x-unit" = "mAh cm^-2"))]
     areal_upper: Option<f64>,
+    /// Probability that the best loading lies beyond the grid.
+    #[schemars(extend("x-unit" = "1"))]
     probability_beyond_grid: f64,
 }
 
-#[derive(Serialize)]
+/// A score of predictions whose answer is known.
+#[derive(Serialize, JsonSchema)]
 struct RawScore {
+    /// What was left out of the fit.
     left_out: String,
+    /// Name of the variant; none for the average of all.
     variant: Option<String>,
+    /// Whether the numbers were known when the model was chosen: `yes`, `parameters_only` or `no`.
     blind: &'static str,
+    /// Skill against the baseline: 1 is perfect, 0 no better, negative worse.
+    #[schemars(extend("x-unit" = "1"))]
     skill: Option<f64>,
+    /// Share of the numbers inside their intervals.
+    #[schemars(extend("x-unit" = "1"))]
     coverage: Option<f64>,
+    /// The naive prediction.
     baseline: &'static str,
+    /// Mean continuous ranked probability score; smaller is better.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     crps: Option<f64>,
+    /// The same of the baseline.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     crps_baseline: Option<f64>,
+    /// Mean interval score; smaller is better.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     interval_score: Option<f64>,
+    /// The same of the baseline.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     interval_score_baseline: Option<f64>,
+    /// The numbers.
     numbers: Vec<RawScored>,
 }
 
-#[derive(Serialize)]
+/// A number that was foretold and is known.
+#[derive(Serialize, JsonSchema)]
 struct RawScored {
+    /// Id of the fact.
     id: String,
+    /// Name of the cell.
     cell: String,
+    /// The measured number.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     measured: f64,
+    /// What was foretold.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     predicted: f64,
+    /// Its standard deviation.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     sd: f64,
+    /// Lower end of its interval.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     lower: f64,
+    /// Upper end.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     upper: f64,
+    /// What the baseline expects.
+    #[schemars(extend("x-unit" = "mAh g^-1"))]
     baseline: Option<f64>,
 }
 
-#[derive(Serialize)]
+/// A voltage curve.
+#[derive(Serialize, JsonSchema)]
 struct RawCurve {
+    /// Loading.
     loading_mg_cm2: f64,
+    /// Current in multiples of the theoretical capacity per hour.
+    #[schemars(extend("x-unit" = "1"))]
     c_rate: f64,
+    /// Amount of electrolyte; none for that of the mechanism file.
     electrolyte_ul_mg: Option<f64>,
+    /// The cycle, counted from one.
     cycle: usize,
+    /// Name of the variant.
     variant: String,
+    /// Charge that has passed.
     charge_mah_g: Vec<f64>,
+    /// Voltage.
     voltage_v: Vec<f64>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ReportError;
@@ -33,48 +34,85 @@ pub struct Ranked<'r> {
     pub ranking: &'r Ranking,
 }
 
-/// `ranking.json`.
-#[derive(Serialize)]
-struct RawRanking {
+/// A ranking of catalysts.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RawRanking {
+    /// Version of the program.
     version: &'static str,
+    /// Name of the ranking.
     name: String,
+    /// Name of the experiment of the reference.
     experiment: String,
+    /// Name of the reference.
     reference: String,
+    /// Probability that intervals are meant to hold.
+    #[schemars(extend("x-unit" = "1"))]
     interval_level: f64,
+    /// Seed of the draws.
     seed: u64,
+    /// Draws of the constants.
     draws: usize,
+    /// Weight of each variant.
+    #[schemars(extend("x-unit" = "1"))]
     model_weights: BTreeMap<String, f64>,
+    /// What catalysts are ranked by.
     target: RawTarget,
+    /// Name of the surrogate that answered, if one did.
     surrogate: Option<String>,
+    /// Answers that it gave.
     answers_by_surrogate: usize,
+    /// Answers that it refused.
     answers_refused_by_surrogate: usize,
+    /// Answers of the cell model.
     simulations: usize,
+    /// Simulations that failed.
     failed_solves: usize,
+    /// Whether somebody ended it before it was done.
     interrupted: bool,
+    /// What catalysts have in common in each constant.
     relations: Vec<RawRelation>,
+    /// The target of a catalyst of which nothing is known.
     unknown_catalyst: RawInterval,
+    /// The candidates, the best first, those that cannot be ranked last.
     candidates: Vec<RawPlace>,
+    /// Who beats whom, among the first fifty.
     pairwise: RawPairwise,
+    /// The measurement that is worth most.
     next_best_measurement: Option<RawWorth>,
+    /// What else to measure.
     next_measurements: Vec<RawWorth>,
+    /// The target over two constants.
     activity_map: Option<RawMap>,
+    /// What to know before acting on it.
     warnings: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// What catalysts are ranked by.
+#[derive(Serialize, JsonSchema)]
 struct RawTarget {
+    /// `capacity`, `areal_capacity`, `energy`, `areal_energy`, `power` or `retention`.
     quantity: &'static str,
+    /// Its unit.
     unit: &'static str,
+    /// Loading.
     loading_mg_cm2: f64,
+    /// Current in multiples of the theoretical capacity per hour.
+    #[schemars(extend("x-unit" = "1"))]
     c_rate: f64,
+    /// The cycle, counted from one.
     cycle: usize,
+    /// Amount of electrolyte; none for that of the mechanism file.
     electrolyte_ul_mg: Option<f64>,
 }
 
-#[derive(Serialize)]
+/// Median and interval.
+#[derive(Serialize, JsonSchema)]
 struct RawInterval {
+    /// Median.
     median: Option<f64>,
+    /// Lower end of the interval.
     lower: Option<f64>,
+    /// Upper end.
     upper: Option<f64>,
 }
 
@@ -89,19 +127,26 @@ impl RawInterval {
 }
 
 /// What catalysts have in common in one constant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RawRelation {
+    /// Name of the constant.
     constant: String,
-    /// Transfer slopes of barriers (0..1) and slopes of other descriptors: median and interval, before and after.
+    /// Transfer slopes of barriers (0..1) and slopes of other descriptors, after the fitted catalysts.
     slopes: Vec<RawSlope>,
+    /// Scatter between catalysts, in the natural logarithm.
     scatter_between_catalysts_ln: RawInterval,
+    /// Scatter between cells of one catalyst, in the natural logarithm.
     scatter_between_cells_ln: RawInterval,
+    /// Fitted catalysts.
     fitted_catalysts: usize,
 }
 
-#[derive(Serialize)]
+/// A slope over a descriptor.
+#[derive(Serialize, JsonSchema)]
 struct RawSlope {
+    /// The descriptor.
     descriptor: &'static str,
+    /// `transfer slope` of a barrier (0..1), or `slope` in ln per unit of the descriptor.
     kind: &'static str,
     #[serde(flatten)]
     interval: RawInterval,
@@ -109,53 +154,95 @@ struct RawSlope {
     calibrated_by: usize,
 }
 
-#[derive(Serialize)]
+/// A candidate.
+#[derive(Serialize, JsonSchema)]
 struct RawPlace {
+    /// Name of the catalyst.
     name: String,
+    /// Its place; none if it cannot be ranked.
     rank: Option<usize>,
+    /// Median of the target.
     median: Option<f64>,
+    /// Lower end of its interval.
     lower: Option<f64>,
+    /// Upper end.
     upper: Option<f64>,
-    /// Of one new cell with it, scatter of cells and readings included.
+    /// The target of one new cell with it, scatter of cells and readings included.
     new_cell: Option<RawInterval>,
+    /// Standard deviation of the target for the catalyst.
     sd_of_the_catalyst: Option<f64>,
+    /// Standard deviation between its cells.
     sd_between_cells: Option<f64>,
+    /// Probability that it is the best.
+    #[schemars(extend("x-unit" = "1"))]
     p_best: Option<f64>,
+    /// Expected place.
+    #[schemars(extend("x-unit" = "1"))]
     expected_rank: Option<f64>,
+    /// Members of a group cannot be told apart; group 1 holds the best with 95 %.
     group: Option<usize>,
+    /// What it rests on: `fitted`, `descriptors`, `transferred descriptors` or `prior only`.
     evidence: &'static str,
+    /// Share of the prior's variance that descriptors and fits leave.
+    #[schemars(extend("x-unit" = "1"))]
     prior_share: Option<f64>,
+    /// Whether enough is known to rank it.
     rankable: bool,
     /// Factor on each constant against the reference.
+    #[schemars(extend("x-unit" = "1"))]
     factors: BTreeMap<String, RawInterval>,
+    /// What limits the target.
     limiting: Option<&'static str>,
+    /// Degree of rate control of each step and group of processes.
+    #[schemars(extend("x-unit" = "1"))]
     rate_control: Option<BTreeMap<String, f64>>,
+    /// How far surrogate and cell model differ for it.
+    #[schemars(extend("x-unit" = "1"))]
     model_over_surrogate_minus_one: Option<f64>,
+    /// Sources of what is known of it.
     sources: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// Who beats whom.
+#[derive(Serialize, JsonSchema)]
 struct RawPairwise {
+    /// Names, in the order of rows and columns.
     names: Vec<String>,
     /// Probability that the row beats the column.
+    #[schemars(extend("x-unit" = "1"))]
     row_beats_column: Vec<Vec<f64>>,
 }
 
-#[derive(Clone, Serialize)]
+/// What a measurement is worth.
+#[derive(Clone, Serialize, JsonSchema)]
 struct RawWorth {
+    /// The measurement, in words.
     what: String,
+    /// The catalyst that it is about.
     candidate: String,
+    /// Expected gain in the target by choosing after it, in the unit.
     expected_gain: f64,
+    /// Probability that it changes the choice.
+    #[schemars(extend("x-unit" = "1"))]
     probability_to_change_the_choice: f64,
+    /// Unit of the gain.
     unit: &'static str,
 }
 
-#[derive(Serialize)]
+/// The target over factors on two constants.
+#[derive(Serialize, JsonSchema)]
 struct RawMap {
+    /// What lies along x.
     x: String,
+    /// What lies along y.
     y: String,
+    /// Factors along x.
+    #[schemars(extend("x-unit" = "1"))]
     x_factor: Vec<f64>,
+    /// Factors along y.
+    #[schemars(extend("x-unit" = "1"))]
     y_factor: Vec<f64>,
+    /// The target, one row for each y.
     target: Vec<Vec<Option<f64>>>,
 }
 

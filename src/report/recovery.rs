@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use statrs::distribution::Beta;
 use statrs::distribution::ContinuousCDF;
@@ -11,44 +12,79 @@ use crate::estimate::Recovery;
 use crate::estimate::RecoveryPlan;
 use crate::estimate::Study;
 
-/// `recovery.json`.
-#[derive(Serialize)]
-struct RawRecovery {
+/// How often intervals hold the truth, over cells with known constants.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RawRecovery {
+    /// Version of the program.
     version: &'static str,
+    /// Name of the experiment.
     experiment: String,
+    /// Name of the variant.
     variant: String,
+    /// `synthetic`: these cells are simulated.
     kind: &'static str,
+    /// Seed of truths and noise.
     seed: u64,
+    /// Factor on the noise of the real data from whose posterior the truths are drawn.
+    #[schemars(extend("x-unit" = "1"))]
     widening: f64,
+    /// Probability that the intervals are meant to hold.
+    #[schemars(extend("x-unit" = "1"))]
     interval_level: f64,
+    /// Cells that were asked for.
     cells: usize,
+    /// Cells that were fitted.
     fitted: usize,
+    /// Cells whose fit ended above a minimum that the truth led to.
     fits_above_a_lower_minimum: usize,
+    /// Truths that could not be simulated, lay outside the bounds or contradicted a limit, and were drawn again.
     truths_redrawn: usize,
+    /// Why cells were not fitted.
     unfitted: Vec<RawUnfitted>,
+    /// Whether somebody ended it before it was done.
     interrupted: bool,
+    /// Points of parameters that were simulated.
     evaluations: usize,
+    /// Simulations that failed.
     failed_solves: usize,
+    /// Every free quantity.
     parameters: Vec<RawRecovered>,
 }
 
-#[derive(Serialize)]
+/// Why cells were not fitted.
+#[derive(Serialize, JsonSchema)]
 struct RawUnfitted {
+    /// Reason.
     reason: String,
+    /// How many cells.
     cells: usize,
 }
 
-#[derive(Serialize)]
+/// A free quantity over all cells.
+#[derive(Serialize, JsonSchema)]
 struct RawRecovered {
+    /// Name.
     name: String,
+    /// What the real data know about it.
+    #[schemars(extend("enum" = Knowledge::WORDS))]
     verdict: Option<&'static str>,
+    /// Share of the intervals by curvature that hold the truth.
+    #[schemars(extend("x-unit" = "1"))]
     coverage: Option<f64>,
     /// Where the true coverage lies with 95 % probability, by Clopper and Pearson.
+    #[schemars(extend("x-unit" = "1"))]
     coverage_interval: Option<(f64, f64)>,
     /// The same for the intervals of profiles; for quantities that the real data identify.
+    #[schemars(extend("x-unit" = "1"))]
     profile_coverage: Option<f64>,
+    /// Where that coverage lies with 95 % probability.
+    #[schemars(extend("x-unit" = "1"))]
     profile_coverage_interval: Option<(f64, f64)>,
+    /// Mean error, in standard deviations.
+    #[schemars(extend("x-unit" = "1"))]
     bias_in_sd: Option<f64>,
+    /// Root mean square of the error, in standard deviations; 1 if they are right.
+    #[schemars(extend("x-unit" = "1"))]
     rms_error_in_sd: Option<f64>,
 }
 

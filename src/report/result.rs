@@ -2,22 +2,23 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
-
-use super::ablation::RawAblation;
 use super::ablation::ablations;
-use super::curves::RawCurve;
 use super::curves::curves;
 use super::guide::RawGuide;
 use super::guide::RawWeighted;
 use super::inference;
-use super::inference::RawAveraged;
-use super::inference::RawCandidate;
 use super::inference::RawIdentifiability;
-use super::inference::RawInstrument;
-use super::inference::RawModel;
 use super::inference::RawPosterior;
-use super::inference::RawProfilePoint;
+use super::result_file::RawAlternative;
+use super::result_file::RawFailure;
+use super::result_file::RawInput;
+use super::result_file::RawObservable;
+use super::result_file::RawOrdering;
+use super::result_file::RawParameter;
+use super::result_file::RawPrediction;
+use super::result_file::RawResult;
+use super::result_file::RawStart;
+use super::result_file::RawVariant;
 use crate::estimate::FitReport;
 use crate::estimate::INTERVAL_LEVEL;
 use crate::estimate::IntervalMethod;
@@ -31,166 +32,6 @@ use crate::mechanism::Prior;
 use crate::mechanism::Scale;
 use crate::observe::Observable;
 use crate::units::Unit;
-
-/// The whole result.
-#[derive(Serialize)]
-pub(super) struct RawResult {
-    version: &'static str,
-    experiment: String,
-    seed: u64,
-    /// What makes this result again, beside the files below.
-    command: String,
-    /// `measured`, `literature` or `synthetic`.
-    data: &'static str,
-    /// The files that it was read from.
-    inputs: Vec<RawInput>,
-    interrupted: bool,
-    evaluations: usize,
-    failed_solves: usize,
-    failures: Vec<RawFailure>,
-    assumptions: Vec<String>,
-    #[serde(flatten)]
-    main: RawVariant,
-    variants: Vec<RawVariant>,
-    models: Vec<RawModel>,
-    averaged_predictions: Vec<RawAveraged>,
-}
-
-/// What is told of one variant.
-#[derive(Serialize)]
-pub(super) struct RawVariant {
-    variant: String,
-    meaning: String,
-    converged: bool,
-    stop_reason: String,
-    scaled_gradient: Option<f64>,
-    cost: f64,
-    cost_data: f64,
-    cost_coarse_mesh: Option<f64>,
-    pub(super) surrogate: Option<RawGuide>,
-    starts: Vec<RawStart>,
-    polished_costs: Vec<f64>,
-    alternatives: Vec<RawAlternative>,
-    pub(super) observables: Vec<RawObservable>,
-    pub(super) curves: Vec<RawCurve>,
-    pub(super) parameters: Vec<RawParameter>,
-    pub(super) identifiability: Option<RawIdentifiability>,
-    pub(super) posterior: Option<RawPosterior>,
-    pub(super) posterior_failure: Option<String>,
-    pub(super) posterior_by_surrogate: Option<RawWeighted>,
-    pub(super) posterior_by_surrogate_failure: Option<String>,
-    pub(super) candidates: Vec<RawCandidate>,
-    pub(super) calibrations: Vec<RawInstrument>,
-    pub(super) noise_factors: Vec<RawInstrument>,
-    pub(super) ablation: Vec<RawAblation>,
-    predictions: Vec<RawPrediction>,
-    orderings: Vec<RawOrdering>,
-}
-
-#[derive(Serialize)]
-struct RawInput {
-    name: String,
-    /// A number for its content.
-    fingerprint: String,
-}
-
-#[derive(Serialize)]
-struct RawFailure {
-    during: String,
-    time_s: Option<f64>,
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct RawStart {
-    /// `surrogate` or `priors`.
-    found_by: &'static str,
-    cost_at_start: Option<f64>,
-    cost: Option<f64>,
-    iterations: usize,
-    optimum: Option<usize>,
-    stop_reason: String,
-}
-
-#[derive(Serialize)]
-struct RawAlternative {
-    name: String,
-    cost: Option<f64>,
-    cost_first_reading: Option<f64>,
-    stop_reason: String,
-}
-
-/// A measured number beside the model's.
-#[derive(Serialize)]
-pub(super) struct RawObservable {
-    pub(super) id: String,
-    pub(super) cell: String,
-    pub(super) measured: f64,
-    pub(super) model: Option<f64>,
-    pub(super) sd: f64,
-    pub(super) z: Option<f64>,
-    pub(super) unit: String,
-    pub(super) used_in_fit: bool,
-    /// The protocol that it is read from.
-    pub(super) protocol: String,
-    /// What is read, as a text.
-    pub(super) reading: String,
-    /// The step that it is read from, and the cycle, if it is a number of one cycle.
-    pub(super) step: Option<usize>,
-    pub(super) cycle: Option<usize>,
-    pub(super) model_sd: Option<f64>,
-}
-
-/// A parameter.
-#[derive(Serialize)]
-pub(super) struct RawParameter {
-    pub(super) name: String,
-    pub(super) cell: String,
-    pub(super) value: f64,
-    pub(super) unit: String,
-    pub(super) sd: Option<f64>,
-    pub(super) sd_scale: &'static str,
-    pub(super) prior: String,
-    /// Median and standard deviation of the logarithm, of a prior that is normal in the logarithm; in the unit.
-    pub(super) prior_median: Option<f64>,
-    pub(super) prior_sd_ln: Option<f64>,
-    pub(super) lower: Option<f64>,
-    pub(super) upper: Option<f64>,
-    /// Standard deviation with the noise as stated, without regard to the scatter.
-    pub(super) sd_assumed: Option<f64>,
-    pub(super) interval: Option<(f64, f64)>,
-    pub(super) interval_level: f64,
-    pub(super) interval_method: Option<&'static str>,
-    /// How far a mesh twice as fine would move it, in its standard deviations.
-    pub(super) mesh_shift_sd: Option<f64>,
-    pub(super) verdict: Option<&'static str>,
-    pub(super) verdict_in_words: Option<String>,
-    profile: Option<Vec<RawProfilePoint>>,
-    profile_rise_of_interval: Option<f64>,
-    pub(super) profile_lower_than_optimum: Option<f64>,
-    pub(super) profile_failed_points: Option<usize>,
-}
-
-#[derive(Serialize)]
-struct RawPrediction {
-    id: String,
-    cell: String,
-    variant: String,
-    measured: f64,
-    model: Option<f64>,
-    sd: Option<f64>,
-    unit: &'static str,
-    blind: &'static str,
-}
-
-#[derive(Serialize)]
-struct RawOrdering {
-    claim: String,
-    met: Option<bool>,
-    larger: Option<f64>,
-    smaller: Option<f64>,
-    unit: &'static str,
-}
 
 impl RawResult {
     pub(super) fn new(study: &Study, report: &FitReport) -> Option<Self> {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::ablation::write_ablations;
 use super::inference;
-use super::result::RawParameter;
-use super::result::RawVariant;
+use super::result_file::RawParameter;
+use super::result_file::RawVariant;
 use crate::estimate::FitReport;
 use crate::estimate::NORMAL_95;
 use crate::estimate::Study;

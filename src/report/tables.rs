@@ -11,8 +11,8 @@ use polars::prelude::PolarsResult;
 use polars::prelude::SerWriter;
 use polars::prelude::Series;
 
-use super::result::RawObservable;
-use super::result::RawParameter;
+use super::result_file::RawObservable;
+use super::result_file::RawParameter;
 use crate::estimate::Curves;
 use crate::import::Origin;
 use crate::simulate::StepOutcome;

@@ -15,6 +15,7 @@ mod cli;
 mod command_line;
 mod curves;
 mod estimation;
+mod explain;
 mod half_cell;
 mod import;
 mod import_damage;

@@ -25,6 +25,7 @@ const LAYERS: &[&str] = &[
     "draft",
     "report",
     "config",
+    "reference",
     "batch",
     "document",
     "cli",

@@ -55,6 +55,34 @@ pub enum Warning {
     },
 }
 
+impl Warning {
+    /// Every kind by a word, and what it means.
+    pub const KINDS: [(&'static str, &'static str); 7] = [
+        (
+            "arc_not_closed",
+            "an arc is cut off at low frequencies: its resistance is extrapolated",
+        ),
+        (
+            "arc_not_opened",
+            "the first arc is cut off at high frequencies: the resistance in series is extrapolated",
+        ),
+        (
+            "not_determined",
+            "the standard error of a parameter is more than half its value, or unknown",
+        ),
+        ("at_limit", "a parameter ran into the limit of its range"),
+        (
+            "misfit",
+            "the circuit does not describe the spectrum: the root mean square of the residuals is above 1 % of |Z| and above twice the noise",
+        ),
+        (
+            "structured",
+            "the residuals follow each other instead of scattering (test of runs): the circuit lacks something",
+        ),
+        ("not_converged", "the minimisation did not converge"),
+    ];
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
