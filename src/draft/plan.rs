@@ -168,6 +168,11 @@ fn cycles(record: &Record) -> Result<Plan, String> {
     };
     let replayed = |reason: &str| {
         let first = discharge.points.start;
+        // The whole discharge, not only the part that is replayed: where time goes back, no part can be told.
+        let times = &record.time_s[discharge.points.clone()];
+        if !goes_on(times) {
+            return Err(broken(reason));
+        }
         let end_s = record.time_s[first]
             + REPLAYED_SHARE * (record.time_s[discharge.points.end - 1] - record.time_s[first]);
         let end = record.time_s.partition_point(|t| *t <= end_s);
@@ -221,6 +226,15 @@ fn compared(run: &[&[HalfCycle]]) -> Vec<usize> {
     compared
 }
 
+/// Whether every time is known and none goes back.
+fn goes_on(times: &[f64]) -> bool {
+    times.iter().all(|time| time.is_finite()) && times.is_sorted()
+}
+
+fn broken(reason: &str) -> String {
+    format!("{reason}, and a time goes back or a number is missing, so that it cannot be replayed")
+}
+
 fn replay(
     record: &Record,
     imposes_current: bool,
@@ -242,12 +256,8 @@ fn replay(
     } else {
         &record.voltage_v[points]
     };
-    let is_broken = times.windows(2).any(|pair| pair[1] < pair[0])
-        || times.iter().chain(signal).any(|x| !x.is_finite());
-    if is_broken {
-        return Err(format!(
-            "{reason}, and a time goes back or a number is missing, so that it cannot be replayed"
-        ));
+    if !goes_on(times) || signal.iter().any(|x| !x.is_finite()) {
+        return Err(broken(&reason));
     }
     let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
     let longest = steps.fold(0.0, f64::max);

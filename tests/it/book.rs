@@ -34,6 +34,21 @@ const KEPT: &[(&str, &str, &str)] = &[
         "more than a minute",
     ),
     (
+        "sulfit report results/star_lcnc",
+        "star_lcnc_report.txt",
+        "after the fit",
+    ),
+    (
+        "sulfit fit my_cell/experiment.toml",
+        "my_cell_fit.txt",
+        "two minutes",
+    ),
+    (
+        "sulfit report results/my_cell",
+        "my_cell_report.txt",
+        "after the fit",
+    ),
+    (
         "sulfit batch run experiments/screening/campaign.toml",
         "screening_run.txt",
         "more than a minute",
@@ -46,7 +61,7 @@ const KEPT: &[(&str, &str, &str)] = &[
 ];
 
 /// Commands that pages may describe before a version has them; once it has, they are checked like all others.
-const COMING: &[&str] = &["report", "new", "explain", "completions", "man"];
+const COMING: &[&str] = &[];
 
 /// Folders whose files pages name by their path in the project.
 const FOLDERS: &[&str] = &[

@@ -44,10 +44,15 @@ fn write_readme(text: &mut String, drafted: &Drafted<'_>) -> std::fmt::Result {
         text,
         "sulfit fit {EXPERIMENT_FILE}      # minutes; Ctrl-C ends it at the best point so far"
     )?;
+    let name = comment(drafted.name);
+    writeln!(
+        text,
+        "sulfit report results/{name}    # one page about it: results/{name}/report.html"
+    )?;
     writeln!(text, "```\n")?;
     writeln!(
         text,
-        "The fit writes tables, figures and `result.json` into `results/`. Look first at its figures: where a curve is not met, the mechanism or an assumption is wrong, and the constants mean nothing.\n"
+        "The fit writes tables, figures and `result.json` into `results/`. Look first at the charts of the page: where a curve is not met, the mechanism or an assumption is wrong, and the constants mean nothing.\n"
     )?;
     writeln!(text, "| file | content |")?;
     writeln!(text, "|---|---|")?;
