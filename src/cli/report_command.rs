@@ -9,6 +9,8 @@ use clap::ValueEnum;
 
 use super::print;
 use crate::document;
+use crate::report;
+use crate::report::RawWritten;
 use crate::report::write_files;
 
 #[derive(Args)]
@@ -61,6 +63,14 @@ pub(super) fn run_report(arguments: &ReportArguments) -> Result<ExitCode, String
             write_files(&out, &files).map_err(|error| error.to_string())?;
         }
     }
+    let name = |path: &Path| path.display().to_string();
+    super::answer(|| {
+        report::document(&RawWritten {
+            folder: name(out.parent().unwrap_or(Path::new(""))),
+            files: vec![name(&out)],
+            failures: Vec::new(),
+        })
+    });
     print(&format!("report in {}\n", out.display()));
     Ok(ExitCode::SUCCESS)
 }

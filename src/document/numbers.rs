@@ -46,6 +46,13 @@ pub(super) fn field(field: &Field) -> String {
     }
 }
 
+/// The same words as the beginning of a sentence.
+pub(super) fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 /// A unit with its exponents raised.
 pub(super) fn raised(unit: &str) -> String {
     let mut text = String::new();

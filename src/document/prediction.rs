@@ -12,6 +12,7 @@ use super::Series;
 use super::Source;
 use super::Table;
 use super::assemble::Told;
+use super::numbers::capital;
 use super::numbers::raised;
 use super::source::prediction::GridPoint;
 use super::source::prediction::Prediction;
@@ -97,13 +98,6 @@ fn distinct(values: impl Iterator<Item = f64>) -> Vec<f64> {
     all.sort_by(f64::total_cmp);
     all.dedup();
     all
-}
-
-/// The same words as the beginning of a sentence.
-fn capital(words: &str) -> String {
-    let mut letters = words.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).collect()
 }
 
 /// Whether two numbers of one list are the same entry.

@@ -180,12 +180,12 @@ pub struct RawCheckedBudget {
     pub test: usize,
 }
 
-/// What `simulate --raw` has written.
+/// What `simulate --raw` or `report` has written.
 #[derive(Debug, Serialize)]
 pub struct RawWritten {
     /// The folder.
     pub folder: String,
-    /// The synthetic files in it.
+    /// The files in it.
     pub files: Vec<String>,
     /// Simulations that failed, in words.
     pub failures: Vec<String>,

@@ -294,7 +294,7 @@ fn simulated_files(study: &Study, report: &FitReport) -> PolarsResult<Vec<(Strin
 }
 
 /// A name with letters, digits, dots and underscores only.
-fn file_name(name: &str) -> String {
+pub(crate) fn file_name(name: &str) -> String {
     let keep = |c: char| {
         if c.is_alphanumeric() || c == '.' {
             c

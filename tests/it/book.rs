@@ -560,6 +560,9 @@ fn anchors(text: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     for line in text.lines() {
         is_block ^= line.starts_with("```");
+        if let Some(id) = line.strip_prefix("<a id=\"") {
+            anchors.extend(id.split('"').next().map(str::to_owned));
+        }
         let title = line.trim_start_matches('#');
         if is_block || title.len() == line.len() || !title.starts_with(' ') {
             continue;

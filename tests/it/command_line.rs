@@ -131,6 +131,10 @@ fn every_example_of_every_help_works_and_gives_one_document() {
         println!("{example}: {:.1} s", began.elapsed().as_secs_f64());
         assert_eq!(output.status.code(), Some(0), "{example}: {}", err(&output));
         assert!(!output.stdout.is_empty(), "{example} prints nothing");
+        if path == "sulfit new" {
+            // It never writes into a folder with files.
+            fs::remove_dir_all(folder.path().join(words[1])).unwrap();
+        }
         let output = sulfit_in(folder.path(), &[&words[..], &["--json"]].concat());
         assert_eq!(output.status.code(), Some(0), "{example}: {}", err(&output));
         check_document(&path, document(&output), folder.path());
@@ -174,10 +178,13 @@ fn help_ends_with_the_example_and_tells_exit_codes() {
         assert!(out(&output).contains("--log <FILE>"), "{path}");
     }
     let help = sulfit(&["--help"]);
-    let readme = fs::read_to_string(project("README.md")).unwrap();
+    let page = fs::read_to_string(project("docs/commands.md")).unwrap();
     for code in ["0", "1", "2"] {
         assert!(out(&help).contains(&format!("\n  {code}  ")));
-        assert!(readme.contains(&format!("| {code} | ")), "README: {code}");
+        assert!(
+            page.contains(&format!("| {code} | ")),
+            "docs/commands.md: {code}"
+        );
     }
 }
 

@@ -407,7 +407,7 @@ fn unknown_words_get_the_nearest_known_ones() {
             &["explain", ""],
             "error: explain: found '', expected a known word",
         ),
-        (&["explain", "fit.candidats"], ", candidates"),
+        (&["explain", "fit.candidats"], ", like candidates"),
         (
             &["explain", "--mechanism", "nowhere.toml"],
             "error: nowhere.toml: cannot be read",

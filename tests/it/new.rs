@@ -514,9 +514,9 @@ fn check_tells_all_that_is_wrong() {
     edit("dataset.toml", "kind = \"synthetic\"", "kind = \"found\"");
     let message = told(&check(folder, "mycell/experiment.toml"));
     for says in [
-        "unknown field `turns`",
+        "found key 'turns'",
         "reaction 'R1' is not balanced in Mg",
-        "unknown variant `found`",
+        "found 'found'",
     ] {
         assert_eq!(message.matches(says).count(), 1, "{says} in {message}");
     }

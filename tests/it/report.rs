@@ -50,8 +50,8 @@ fn results() -> &'static [PathBuf; 4] {
     folders
 }
 
-#[test]
-fn a_page_is_one_file_of_less_than_three_megabytes_that_asks_for_nothing() {
+/// The page about all results.
+fn page_of_all() -> String {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("report.html");
     let [fit, prediction, ranking, simulation] = results().each_ref().map(|path| text(path));
@@ -70,7 +70,12 @@ fn a_page_is_one_file_of_less_than_three_megabytes_that_asks_for_nothing() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let html = std::fs::read_to_string(&page).unwrap();
+    std::fs::read_to_string(&page).unwrap()
+}
+
+#[test]
+fn a_page_is_one_file_of_less_than_three_megabytes_that_asks_for_nothing() {
+    let html = page_of_all();
     assert!(html.len() < 3_000_000, "{} bytes", html.len());
     let own = &html[..html.find("<script>").unwrap()];
     for outside in ["src=\"", "href=\"http", "@import", "url("] {
@@ -290,20 +295,7 @@ fn a_browser_draws_every_chart_tells_values_and_sorts_tables() {
         println!("skipped: no Chromium on this machine");
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("report.html");
-    let [fit, prediction, ranking, simulation] = results().each_ref().map(|path| text(path));
-    let all = [
-        "report",
-        fit,
-        prediction,
-        ranking,
-        simulation,
-        "--out",
-        text(&page),
-    ];
-    assert!(sulfit(&all).status.success());
-    let html = std::fs::read_to_string(&page).unwrap();
+    let html = page_of_all();
     for width in [1280, 500] {
         let found = seen(browser, &html, width);
         let list = |name: &str| found[name].as_array().unwrap().clone();

@@ -10,6 +10,7 @@ use crate::document::Section;
 use crate::document::Series;
 use crate::document::Source;
 use crate::document::Table;
+use crate::document::numbers::capital;
 use crate::document::numbers::raised;
 use crate::document::source::fit::Observable;
 use crate::document::source::fit::VariantResult;
@@ -172,7 +173,7 @@ fn curves(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
     for curve in &scene.best.curves {
         let own: Vec<&Row> = rows.iter().filter(|row| row.curve == curve.name).collect();
         let unit = &curve.unit;
-        let title = format!("{}, {}", curve.name.replace('_', " "), curve.cell);
+        let title = capital(&format!("{}, {}", curve.name.replace('_', " "), curve.cell));
         let id = scene.id(&format!("curve_{}", curve.name));
         if curve.abscissa == "frequency_hz" {
             charts.push(nyquist(scene, (&id, &title), &own));

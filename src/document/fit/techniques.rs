@@ -16,6 +16,7 @@ use crate::document::source::simulated::HalfCycle;
 use crate::document::source::simulated::Simulated;
 use crate::document::source::simulated::Spectra;
 use crate::import::Origin;
+use crate::report::file_name;
 
 /// Everything that was simulated.
 #[derive(Default)]
@@ -86,18 +87,6 @@ fn read(scene: &Scene<'_>) -> Files {
         }
     }
     files
-}
-
-/// A name as it stands in names of files.
-fn file_name(name: &str) -> String {
-    let keep = |c: char| {
-        if c.is_alphanumeric() || c == '.' {
-            c
-        } else {
-            '_'
-        }
-    };
-    name.chars().map(keep).collect()
 }
 
 impl Scene<'_> {
