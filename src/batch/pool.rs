@@ -17,11 +17,15 @@ use crate::estimate::normals;
 const ALL: &str = "all cells";
 /// Draws of the joint estimate.
 const DRAWS: usize = 1000;
-/// Information of the data over that of the prior below which a fit is taken to know nothing.
+/// Information of the data over that of the prior below which a fit does not count: the quotient would throw its value
+/// far out, and its prior is believed anew by the joint estimate.
 const LEAST_INFORMATION: f64 = 0.1;
-/// Distance from the other cells, in standard deviations, beyond which a cell does not count: of a million normal ones
-/// not a single one.
+/// Cells of a catalyst that it takes to tell that one lies outside.
+const CROWD: usize = 5;
+/// A cell does not count if it lies farther from the others than this many robust standard deviations, and farther than
+/// so many times the scatter that is believed of cells: few cells tell their own scatter badly.
 const LEFT_OUT_FROM: f64 = 6.0;
+const FAR: f64 = 4.0;
 /// Beliefs: scatter between catalysts and between cells, in ln, with the standard deviations of their logarithms.
 const BETWEEN: (f64, f64) = (1.0, 1.0);
 const WITHIN: (f64, f64) = (0.3, 1.0);
@@ -40,6 +44,8 @@ pub struct CatalystConstant {
     /// Cells that lie so far from the others that another optimum or another cell is to be suspected: they do not
     /// count.
     pub n_left_out: usize,
+    /// Cells whose data say next to nothing about the constant beside its prior: they do not count either.
+    pub n_uninformed: usize,
     /// Median and 95 % interval for the catalyst, in the unit.
     pub interval: [f64; 3],
     /// Median of the scatter of its cells, in ln; common to all catalysts.
@@ -48,8 +54,18 @@ pub struct CatalystConstant {
     pub of_fits: f64,
 }
 
-/// For each catalyst ln of the value and its standard deviation, cell by cell.
-type OfCatalysts<'c> = BTreeMap<&'c str, Vec<(f64, f64)>>;
+/// The cells of a catalyst for one constant.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Cells {
+    /// What the data of each cell say: ln of the value and its standard deviation.
+    known: Vec<(f64, f64)>,
+    /// Standard deviations that the fits tell, prior included.
+    of_fits: Vec<f64>,
+    n_left_out: usize,
+    n_uninformed: usize,
+}
+
+type OfCatalysts<'c> = BTreeMap<&'c str, Cells>;
 
 /// Estimates the constants of all catalysts jointly. Parameters whose prior is not on a logarithm, and those without an
 /// uncertainty, are left out. Those in `shared` have one value for all cells, whatever their catalyst.
@@ -71,10 +87,60 @@ pub fn pooled(
             return Err(format!("shared: found '{name}', expected {expected}"));
         }
     }
+    let of_parameter = gathered(cells, shared);
+    let mut constants = Vec::new();
+    for ((parameter, unit), mut catalysts) in of_parameter {
+        catalysts.values_mut().for_each(leave_out);
+        // A catalyst whose cells all know nothing is told by nobody.
+        catalysts.retain(|_, cells| !cells.known.is_empty());
+        let all = catalysts.values().flat_map(|cells| &cells.known);
+        let mut values: Vec<f64> = all.map(|(value, _)| *value).collect();
+        values.sort_by(f64::total_cmp);
+        let Some(centre) = values.get(values.len() / 2).copied() else {
+            continue;
+        };
+        let levels: Vec<(&str, Level)> = catalysts
+            .iter()
+            .map(|(catalyst, cells)| {
+                let cells = cells.known.iter().map(|(v, sd)| (v - centre, *sd));
+                let level = Level {
+                    descriptors: Vec::new(),
+                    cells: cells.collect(),
+                };
+                (*catalyst, level)
+            })
+            .collect();
+        let told = one(parameter, &levels, seed)?;
+        constants.extend(told.into_iter().map(|(catalyst, interval, within, n)| {
+            let cells = &catalysts[catalyst];
+            CatalystConstant {
+                parameter: parameter.to_owned(),
+                unit: unit.to_owned(),
+                n_cells: n,
+                n_left_out: cells.n_left_out,
+                n_uninformed: cells.n_uninformed,
+                interval: interval.map(|x| (x + centre).exp()),
+                between_cells: within,
+                of_fits: root_mean_square(&cells.of_fits),
+                catalyst: catalyst.to_owned(),
+            }
+        }));
+    }
+    Ok(constants)
+}
+
+/// For every constant with its unit, what all cells say of it.
+fn gathered<'c>(
+    cells: &'c [CollectedCell],
+    shared: &[String],
+) -> BTreeMap<(&'c str, &'c str), OfCatalysts<'c>> {
     let mut of_parameter: BTreeMap<(&str, &str), OfCatalysts<'_>> = BTreeMap::new();
     for cell in cells {
         for p in &cell.report.parameters {
-            let (Some(sd), "ln", true) = (p.sd, p.sd_scale.as_str(), p.value > 0.0) else {
+            // What follows from ratios between the cells of one experiment is no cell of its own.
+            let is_free = p.verdict.is_some();
+            let (Some(sd), "ln", true) = (p.sd, p.sd_scale.as_str(), p.value > 0.0 && is_free)
+            else {
                 continue;
             };
             let key = (p.name.as_str(), p.unit.as_str());
@@ -85,74 +151,43 @@ pub fn pooled(
                 cell.catalyst.as_str()
             };
             let own = catalysts.entry(catalyst).or_default();
-            own.push(of_the_data(p, sd));
+            own.of_fits.push(sd);
+            match of_the_data(p, sd) {
+                Some(known) => own.known.push(known),
+                None => own.n_uninformed += 1,
+            }
         }
     }
-    let mut constants = Vec::new();
-    for ((parameter, unit), mut catalysts) in of_parameter {
-        let left_out = leave_out(&mut catalysts);
-        let all: Vec<f64> = catalysts.values().flatten().map(|(v, _)| *v).collect();
-        let centre = all.iter().sum::<f64>() / all.len() as f64;
-        let levels: Vec<(&str, Level)> = catalysts
-            .iter()
-            .map(|(catalyst, cells)| {
-                let cells = cells.iter().map(|(v, sd)| (v - centre, *sd)).collect();
-                let level = Level {
-                    descriptors: Vec::new(),
-                    cells,
-                };
-                (*catalyst, level)
-            })
-            .collect();
-        let told = one(parameter, &levels, seed)?;
-        constants.extend(told.into_iter().map(|(catalyst, interval, within, n)| {
-            CatalystConstant {
-                parameter: parameter.to_owned(),
-                unit: unit.to_owned(),
-                n_cells: n,
-                n_left_out: left_out.get(catalyst).copied().unwrap_or(0),
-                interval: interval.map(|x| (x + centre).exp()),
-                between_cells: within,
-                of_fits: of_fits(&catalysts[catalyst]),
-                catalyst: catalyst.to_owned(),
-            }
-        }));
-    }
-    Ok(constants)
+    of_parameter
 }
 
 /// What the data of a fit alone say about ln of a value: the fit's own posterior holds its prior, which would count
-/// once for every cell. Product and quotient of normals, without regard to other quantities.
-fn of_the_data(parameter: &CollectedParameter, sd: f64) -> (f64, f64) {
+/// once for every cell. A quotient of normals, without regard to other quantities: where two are known only together,
+/// the prior of the other one stays in it. `None` if the data say next to nothing.
+fn of_the_data(parameter: &CollectedParameter, sd: f64) -> Option<(f64, f64)> {
     let (value, sd) = (parameter.value.ln(), sd.max(1e-6));
     let (Some(median), Some(prior_sd)) = (parameter.prior_median, parameter.prior_sd_ln) else {
-        return (value, sd);
+        return Some((value, sd));
     };
-    let precision = sd.powi(-2) - prior_sd.powi(-2);
-    // Data that say next to nothing must not say it from far away.
-    let least = LEAST_INFORMATION * prior_sd.powi(-2);
-    if precision <= least {
-        return (value, least.sqrt().recip());
-    }
-    let sum = value * sd.powi(-2) - median.ln() * prior_sd.powi(-2);
-    (sum / precision, precision.sqrt().recip())
+    let (of_fit, of_prior) = (sd.powi(-2), prior_sd.powi(-2));
+    let precision = of_fit - of_prior;
+    (precision > LEAST_INFORMATION * of_prior).then(|| {
+        let sum = value * of_fit - median.ln() * of_prior;
+        (sum / precision, precision.sqrt().recip())
+    })
 }
 
 /// Takes out what lies too far from the other cells with the catalyst, and counts it: the scatter between cells is a
 /// normal one, and a single fit in another optimum would widen it for all.
-fn leave_out<'c>(catalysts: &mut OfCatalysts<'c>) -> BTreeMap<&'c str, usize> {
-    let mut left_out = BTreeMap::new();
-    for (catalyst, cells) in catalysts.iter_mut() {
-        let before = cells.len();
-        let mut distances = distances(cells).into_iter();
-        cells.retain(|_| {
-            distances
-                .next()
-                .is_none_or(|(_, z)| z.abs() <= LEFT_OUT_FROM)
-        });
-        left_out.insert(*catalyst, before - cells.len());
+fn leave_out(cells: &mut Cells) {
+    let before = cells.known.len();
+    if before < CROWD {
+        return;
     }
-    left_out
+    let mut distances = distances(&cells.known).into_iter();
+    let is_near = |(away, z): (f64, f64)| z.abs() <= LEFT_OUT_FROM || away.abs() <= FAR * WITHIN.0;
+    cells.known.retain(|_| distances.next().is_none_or(is_near));
+    cells.n_left_out = before - cells.known.len();
 }
 
 /// Catalyst, median and interval, scatter of cells, number of cells.
@@ -193,8 +228,8 @@ fn one<'c>(
     Ok(told.collect())
 }
 
-fn of_fits(cells: &[(f64, f64)]) -> f64 {
-    (cells.iter().map(|(_, sd)| sd * sd).sum::<f64>() / cells.len() as f64).sqrt()
+fn root_mean_square(values: &[f64]) -> f64 {
+    (values.iter().map(|x| x * x).sum::<f64>() / values.len().max(1) as f64).sqrt()
 }
 
 #[cfg(test)]
@@ -212,7 +247,7 @@ mod tests {
             prior_median: prior.map(|(median, _)| median),
             prior_sd_ln: prior.map(|(_, sd)| sd),
             interval: None,
-            verdict: None,
+            verdict: Some("identified".to_owned()),
         }
     }
 
@@ -224,35 +259,42 @@ mod tests {
             let precision = sd.powi(-2) + prior_sd.powi(-2);
             let mean = (data * sd.powi(-2) + prior * prior_sd.powi(-2)) / precision;
             let fit = known(mean.exp(), precision.sqrt().recip(), Some((prior.exp(), prior_sd)));
-            let (found, found_sd) = of_the_data(&fit, fit.sd.unwrap());
+            let (found, found_sd) = of_the_data(&fit, fit.sd.unwrap()).unwrap();
             proptest::prop_assert!((found - data).abs() < 1e-9);
             proptest::prop_assert!((found_sd - sd).abs() < 1e-9);
         }
     }
 
     #[test]
-    fn a_fit_that_knows_its_prior_only_says_next_to_nothing() {
-        let (_, sd) = of_the_data(&known(2.0, 1.5, Some((2.0, 1.5))), 1.5);
-        assert!(sd > 4.0);
-        let (value, sd) = of_the_data(&known(2.0, 0.1, None), 0.1);
+    fn a_fit_that_knows_its_prior_only_does_not_count() {
+        let nothing = of_the_data(&known(2.0, 1.5, Some((2.0, 1.5))), 1.5);
+        assert_eq!(nothing, None);
+        let (value, sd) = of_the_data(&known(2.0, 0.1, None), 0.1).unwrap();
         assert!((value - 2f64.ln()).abs() < 1e-12 && (sd - 0.1).abs() < 1e-12);
     }
 
     #[test]
     fn a_cell_in_another_optimum_does_not_count() {
         let near = [0.0, 0.05, -0.04, 0.02, -0.03].map(|value| (value, 0.05));
-        let mut cells = near.to_vec();
-        cells.push((-5.0, 0.1));
-        let mut catalysts = OfCatalysts::new();
-        catalysts.insert("A", cells);
+        let left_out = |more: &[(f64, f64)]| {
+            let mut cells = Cells {
+                known: [&near[..], more].concat(),
+                ..Cells::default()
+            };
+            leave_out(&mut cells);
+            cells.n_left_out
+        };
+        assert_eq!(left_out(&[(-5.0, 0.1)]), 1);
         // Far, but hardly known: it contradicts nobody.
-        let mut open = near.to_vec();
-        open.push((-5.0, 2.0));
-        catalysts.insert("B", open);
+        assert_eq!(left_out(&[(-5.0, 2.0)]), 0);
+        // Outside the others, which happen to lie close together.
+        assert_eq!(left_out(&[(0.8, 0.05)]), 0);
         // Too few to tell who is right.
-        catalysts.insert("C", vec![(0.0, 0.1), (5.0, 0.1)]);
-        let left_out = leave_out(&mut catalysts);
-        assert_eq!(left_out, BTreeMap::from([("A", 1), ("B", 0), ("C", 0)]));
-        assert_eq!(catalysts["A"], near.to_vec());
+        let mut two = Cells {
+            known: vec![(0.0, 0.1), (5.0, 0.1)],
+            ..Cells::default()
+        };
+        leave_out(&mut two);
+        assert_eq!(two.n_left_out, 0);
     }
 }

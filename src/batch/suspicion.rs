@@ -95,8 +95,12 @@ fn of_outliers(all: &mut [Suspicion], cells: &[CollectedCell]) {
                     parameter.name.as_str(),
                     parameter.cell.as_str(),
                 );
-                let is_ln = parameter.sd_scale == "ln";
-                let sd = parameter.sd.filter(|_| is_ln).unwrap_or(0.0);
+                // Of the logarithm; what no fit tells contradicts nobody.
+                let sd = match (parameter.sd, parameter.sd_scale.as_str()) {
+                    (None, _) => continue,
+                    (Some(sd), "ln") => sd,
+                    (Some(sd), _) => sd / parameter.value,
+                };
                 let known = (parameter.value.ln(), sd);
                 values.entry(key).or_default().push((i, known));
             }

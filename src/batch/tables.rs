@@ -162,6 +162,10 @@ fn catalysts(constants: &[CatalystConstant]) -> Vec<Column> {
         texts("catalyst", rows().map(|c| &c.catalyst)),
         numbers("cells", rows().map(|c| Some(c.n_cells as f64))),
         numbers("cells_left_out", rows().map(|c| Some(c.n_left_out as f64))),
+        numbers(
+            "cells_without_information",
+            rows().map(|c| Some(c.n_uninformed as f64)),
+        ),
         numbers("median", rows().map(|c| Some(c.interval[0]))),
         numbers("lower", rows().map(|c| Some(c.interval[1]))),
         numbers("upper", rows().map(|c| Some(c.interval[2]))),
@@ -186,6 +190,21 @@ fn candidates(cells: &[CollectedCell]) -> Vec<Column> {
         texts("fit", rows().map(|c| format!("../fits/{}", c.key))),
         texts("cell", rows().map(cell_of)),
     ]
+}
+
+/// The cells of a catalyst that do not count, in words.
+fn not_counted(constant: &CatalystConstant) -> String {
+    let parts = [
+        (constant.n_left_out, "far from the others"),
+        (constant.n_uninformed, "without information"),
+    ];
+    let parts = parts.iter().filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts.map(|(n, why)| format!("{n} {why}")).collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("  (not counted: {})", parts.join(", "))
+    }
 }
 
 /// What `sulfit batch collect` says.
@@ -249,10 +268,7 @@ fn write_summary(
             c.unit,
             c.between_cells,
             c.of_fits,
-            match c.n_left_out {
-                0 => String::new(),
-                n => format!("  ({n} far from the others, not counted)"),
-            }
+            not_counted(c)
         )?;
     }
     Ok(())

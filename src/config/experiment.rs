@@ -151,8 +151,11 @@ impl Builder<'_> {
             .cell
             .iter()
             .filter_map(|cell| cell.dataset.as_ref());
+        let variants = self.raw.variant.iter();
+        let mechanisms = variants.filter_map(|variant| variant.mechanism.as_ref());
         let sets = [&self.raw.mechanism, &self.raw.dataset]
             .into_iter()
+            .chain(mechanisms)
             .chain(sets);
         let mut paths = vec![path.to_owned()];
         paths.extend(sets.map(|set| folder.join(set)));

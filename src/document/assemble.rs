@@ -1,11 +1,15 @@
 //! One document of several folders.
 
+use std::collections::HashSet;
+
+use super::Block;
 use super::Document;
 use super::Section;
 use super::campaign;
 use super::fit;
 use super::folder::Contents;
 use super::folder::ResultFolder;
+use super::numbers::plain;
 use super::prediction;
 use super::ranking;
 use super::recovery;
@@ -31,9 +35,10 @@ pub fn document(folders: &[ResultFolder]) -> Document {
             }
         });
         document.provenance.extend(provenance);
-        document
-            .provenance
-            .push(("folder".to_owned(), folder.path.display().to_string()));
+        document.provenance.push((
+            format!("folder of {title}"),
+            folder.path.display().to_string(),
+        ));
         let sections = sections.into_iter().map(|section| {
             if folders.len() > 1 {
                 Section {
@@ -49,12 +54,33 @@ pub fn document(folders: &[ResultFolder]) -> Document {
             .extend(sections.filter(|section| !section.blocks.is_empty()));
         titles.push(title);
     }
+    name_apart(&mut document);
     document.title = titles.join(", ");
     document.provenance.push((
         "report by".to_owned(),
         format!("sulfit {}", env!("CARGO_PKG_VERSION")),
     ));
     document
+}
+
+/// Charts and tables get names that differ, whatever the case of their letters: they are files and elements of a page.
+fn name_apart(document: &mut Document) {
+    let mut taken = HashSet::new();
+    for block in document.sections.iter_mut().flat_map(|s| &mut s.blocks) {
+        let id = match block {
+            Block::Chart(chart) => &mut chart.id,
+            Block::Table(table) => &mut table.id,
+            _ => continue,
+        };
+        let own = plain(id);
+        let mut name = own.clone();
+        let mut number = 1;
+        while !taken.insert(name.to_lowercase()) {
+            number += 1;
+            name = format!("{own}_{number}");
+        }
+        *id = name;
+    }
 }
 
 /// What is told of one folder.
@@ -68,5 +94,28 @@ fn told(folder: &ResultFolder, prefix: &str) -> Told {
         Contents::Recovery(recovery) => recovery::told(recovery, prefix),
         Contents::Surrogate(card) => surrogate::told(card, prefix),
         Contents::Campaign(campaign) => campaign::told(campaign, &folder.path, prefix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Table;
+
+    #[test]
+    fn names_differ_in_more_than_the_case_of_their_letters() {
+        let mut section = Section::new("one");
+        for id in ["k-1", "k_1", "K_1", "../../k_1"] {
+            let mut table = Table::new(id, "title", &["column"]);
+            table.rows.push(vec!["field".into()]);
+            section.table(table);
+        }
+        let mut document = Document {
+            sections: vec![section],
+            ..Document::default()
+        };
+        name_apart(&mut document);
+        let ids: Vec<&str> = document.tables().map(|table| &*table.id).collect();
+        assert_eq!(ids, ["k_1", "k_1_2", "K_1_3", "______k_1"]);
     }
 }

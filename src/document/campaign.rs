@@ -10,8 +10,10 @@ use super::Section;
 use super::Series;
 use super::Table;
 use super::assemble::Told;
+use super::numbers::plain;
 use super::numbers::raised;
 use super::source::campaign::Campaign;
+use super::source::simulated::all;
 use super::source::table::Columns;
 
 /// Constants that are drawn.
@@ -26,13 +28,24 @@ pub(super) fn told(campaign: &Campaign, folder: &Path, prefix: &str) -> Told {
     );
     let scene = Scene { campaign, prefix };
     let sections = vec![
-        scene.cells(),
-        scene.catalysts(),
-        scene.constants(),
-        scene.fits(),
+        or_warning("Cells", scene.cells()),
+        or_warning("Catalysts", scene.catalysts()),
+        or_warning("Constants of all cells", scene.constants()),
+        or_warning("Residuals of all cells", scene.fits()),
     ];
     let provenance = vec![("campaign".to_owned(), name.clone())];
     (name, provenance, sections)
+}
+
+/// A section, or what is wrong with the table that it tells about.
+fn or_warning(title: &str, section: Result<Section, String>) -> Section {
+    section.unwrap_or_else(|reason| {
+        let mut section = Section::new(title);
+        section.warning(format!(
+            "Left out: {reason}; run `sulfit batch collect` again."
+        ));
+        section
+    })
 }
 
 struct Scene<'a> {
@@ -40,23 +53,40 @@ struct Scene<'a> {
     prefix: &'a str,
 }
 
+/// Columns that hold words, whatever these look like.
+const WORDS: [&str; 9] = [
+    "name",
+    "catalyst",
+    "replicate",
+    "converged",
+    "reasons",
+    "fit",
+    "parameter",
+    "unit",
+    "cell",
+];
+
 /// A table as it stands in its file.
-fn whole(columns: &Columns, id: String, title: &str) -> Table {
+fn whole(columns: &Columns, id: String, title: &str) -> Result<Table, String> {
     let names = columns.names();
     let titles: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut table = Table::new(id, title, &titles);
-    let texts: Vec<Vec<String>> = names.iter().map(|name| columns.texts(name)).collect();
+    let texts = names.iter().map(|name| columns.texts(name));
+    let texts = texts.collect::<Result<Vec<_>, _>>()?;
     for row in 0..columns.height() {
-        let fields = texts.iter().map(|column| match column.get(row) {
-            None => Field::Missing,
-            Some(text) if text.is_empty() => Field::Missing,
-            Some(text) => text
-                .parse()
-                .map_or_else(|_| Field::from(text.as_str()), |x: f64| Field::from(x)),
+        let fields = texts.iter().zip(&names).map(|(column, name)| {
+            let text = column[row].as_str();
+            match text.parse::<f64>() {
+                _ if text.is_empty() => Field::Missing,
+                // Seen from the folder of the campaign, not from its tables.
+                _ if name == "fit" => Field::from(text.trim_start_matches("../")),
+                Ok(number) if !WORDS.contains(&name.as_str()) => Field::from(number),
+                _ => Field::from(text),
+            }
         });
         table.rows.push(fields.collect());
     }
-    table
+    Ok(table)
 }
 
 /// The entries of a list, each once, in their order.
@@ -68,18 +98,16 @@ fn distinct(values: &[String]) -> Vec<String> {
 
 impl Scene<'_> {
     fn id(&self, name: &str) -> String {
-        let keep = |c: char| if c.is_alphanumeric() { c } else { '_' };
-        let name: String = name.chars().map(keep).collect();
-        format!("{}{name}", self.prefix)
+        format!("{}{}", self.prefix, plain(name))
     }
 
-    fn cells(&self) -> Section {
+    fn cells(&self) -> Result<Section, String> {
         let mut section = Section::new("Cells");
         let cells = &self.campaign.cells;
-        let converged = cells.texts("converged");
+        let converged = cells.texts("converged")?;
         let n = converged.iter().filter(|text| *text == "true").count();
         let failed: f64 = cells
-            .numbers("failed_solves")
+            .numbers("failed_solves")?
             .iter()
             .filter(|n| n.is_finite())
             .sum();
@@ -91,19 +119,20 @@ impl Scene<'_> {
             cells,
             self.id("cells"),
             "Cells, the most suspicious first",
-        ));
-        section
+        )?);
+        Ok(section)
     }
 
-    fn catalysts(&self) -> Section {
+    fn catalysts(&self) -> Result<Section, String> {
         let mut section = Section::new("Catalysts");
         let Some(catalysts) = &self.campaign.catalysts else {
-            return section;
+            return Ok(section);
         };
         section.paragraph("Median and 95 % interval of each constant over the cells of a catalyst; the scatter between cells and what each fit leaves open are told apart, as standard deviations of the logarithm.");
-        let (constants, names) = (catalysts.texts("parameter"), catalysts.texts("catalyst"));
-        let [median, lower, upper] = ["median", "lower", "upper"].map(|c| catalysts.numbers(c));
-        let units = catalysts.texts("unit");
+        let (constants, names) = (catalysts.texts("parameter")?, catalysts.texts("catalyst")?);
+        let columns = ["median", "lower", "upper"].map(|c| catalysts.numbers(c));
+        let [median, lower, upper] = all(columns)?;
+        let units = catalysts.texts("unit")?;
         for constant in distinct(&constants).iter().take(CONSTANTS) {
             let rows: Vec<usize> = (0..constants.len())
                 .filter(|i| constants[*i] == *constant)
@@ -128,18 +157,20 @@ impl Scene<'_> {
             ));
         }
         let title = "Constants of the catalysts";
-        section.table(whole(catalysts, self.id("catalysts"), title));
-        section
+        section.table(whole(catalysts, self.id("catalysts"), title)?);
+        Ok(section)
     }
 
     /// Small multiples: each constant over all cells, catalysts in colours.
-    fn constants(&self) -> Section {
+    fn constants(&self) -> Result<Section, String> {
         let mut section = Section::new("Constants of all cells");
         let parameters = &self.campaign.parameters;
-        let (cells, catalysts) = (parameters.texts("name"), parameters.texts("catalyst"));
-        let (constants, units) = (parameters.texts("parameter"), parameters.texts("unit"));
-        let [value, lower, upper] =
-            ["value", "interval_lower", "interval_upper"].map(|name| parameters.numbers(name));
+        let (cells, catalysts) = (parameters.texts("name")?, parameters.texts("catalyst")?);
+        let (constants, units) = (parameters.texts("parameter")?, parameters.texts("unit")?);
+        let columns = ["value", "interval_lower", "interval_upper"];
+        let columns = columns.map(|name| parameters.numbers(name));
+        let [value, lower, upper] = all(columns)?;
+        let scales = parameters.texts("sd_scale")?;
         let (all_cells, all_catalysts) = (distinct(&cells), distinct(&catalysts));
         let place = |name: &String| all_cells.iter().position(|cell| cell == name);
         for constant in distinct(&constants).iter().take(CONSTANTS) {
@@ -162,22 +193,28 @@ impl Scene<'_> {
             } else {
                 Axis::linear("cell (1)")
             };
+            let label = format!("{constant} ({})", raised(unit));
+            let y = if own().all(|i| scales[i] == "ln") {
+                Axis::log(label)
+            } else {
+                Axis::linear(label)
+            };
             section.chart(Chart::lines(
                 self.id(&format!("cells_{constant}")),
                 format!("{constant} of all cells"),
-                (x, Axis::log(format!("{constant} ({})", raised(unit)))),
+                (x, y),
                 series.collect(),
             ));
         }
-        section
+        Ok(section)
     }
 
     /// How well the numbers of all cells are met.
-    fn fits(&self) -> Section {
+    fn fits(&self) -> Result<Section, String> {
         let mut section = Section::new("Residuals of all cells");
         let observables = &self.campaign.observables;
-        let (names, z) = (observables.texts("id"), observables.numbers("z"));
-        let cells = observables.texts("name");
+        let (names, z) = (observables.texts("id")?, observables.numbers("z")?);
+        let cells = observables.texts("name")?;
         let numbers = distinct(&names);
         let place = |name: &String| numbers.iter().position(|number| number == name);
         let rows: Vec<(f64, usize)> = (0..names.len())
@@ -194,6 +231,6 @@ impl Scene<'_> {
             ),
             vec![Series::new("cells", Mark::Points, 0, points).labelled(labels)],
         ));
-        section
+        Ok(section)
     }
 }

@@ -87,8 +87,10 @@ pub enum Mark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// An instrument, or a publication about one.
+    /// An instrument.
     Measured,
+    /// A publication about one.
+    Literature,
     /// The model.
     Model,
     /// Invented or simulated data in the place of measured ones.
@@ -108,6 +110,8 @@ pub struct Series {
     pub group: usize,
     /// Whether it is drawn before somebody asks for it.
     pub is_shown: bool,
+    /// Whether its points are drawn hollow: what was compared and not fitted, and what no instrument has measured.
+    pub is_hollow: bool,
     /// Abscissas.
     #[serde(serialize_with = "short")]
     pub x: Vec<f64>,
@@ -143,8 +147,31 @@ pub struct Map {
     /// Values by row; not a number where there is none.
     #[serde(serialize_with = "short_rows")]
     pub values: Vec<Vec<f64>>,
+    /// Whether rows and columns are the same list, told from above.
+    pub is_square: bool,
     /// Ends of the colours; two colours meet in the middle if they are as far from zero.
     pub range: (f64, f64),
+}
+
+impl Source {
+    /// As result files call it.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "synthetic" => Self::Synthetic,
+            "literature" => Self::Literature,
+            _ => Self::Measured,
+        }
+    }
+
+    /// As tables call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Literature => "literature",
+            Self::Model => "model",
+            Self::Synthetic => "synthetic",
+        }
+    }
 }
 
 impl Axis {
@@ -183,6 +210,7 @@ impl Series {
             source: Source::Model,
             group,
             is_shown: true,
+            is_hollow: false,
             x,
             y,
             lower: Vec::new(),
@@ -206,10 +234,18 @@ impl Series {
         self
     }
 
-    /// The same from another source.
+    /// The same with hollow points.
+    #[must_use]
+    pub fn hollow(mut self) -> Self {
+        self.is_hollow = true;
+        self
+    }
+
+    /// The same from another source; synthetic points are hollow.
     #[must_use]
     pub fn from_source(mut self, source: Source) -> Self {
         self.source = source;
+        self.is_hollow |= source == Source::Synthetic;
         self
     }
 

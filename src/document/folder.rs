@@ -13,6 +13,7 @@ use super::source::fit::FitResult;
 use super::source::prediction::Prediction;
 use super::source::ranking::Ranking;
 use super::source::recovery::Recovery;
+use crate::report::CARD_LAYOUT;
 use crate::report::RawCard;
 
 /// Why a folder cannot be told of.
@@ -113,7 +114,7 @@ pub fn recognise(path: &Path) -> Result<ResultFolder, DocumentError> {
         "prediction.json" => Contents::Prediction(Box::new(json(&file)?)),
         "ranking.json" => Contents::Ranking(Box::new(json(&file)?)),
         "recovery.json" => Contents::Recovery(Box::new(json(&file)?)),
-        "card.json" => Contents::Surrogate(Box::new(json(&file)?)),
+        "card.json" => Contents::Surrogate(Box::new(card(&file)?)),
         _ => {
             let campaign = campaign::campaign(path);
             let campaign = campaign.map_err(|reason| DocumentError::Unreadable {
@@ -147,6 +148,18 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<T, DocumentError> {
         });
     }
     serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The card of a surrogate, whose version stands further in.
+fn card(path: &Path) -> Result<RawCard, DocumentError> {
+    let card: RawCard = json(path)?;
+    if is_newer(&card.made.version, env!("CARGO_PKG_VERSION")) || card.layout != CARD_LAYOUT {
+        return Err(DocumentError::Newer {
+            path: path.to_owned(),
+            found: card.made.version,
+        });
+    }
+    Ok(card)
 }
 
 /// Whether a version comes after another; a version that cannot be read does not.

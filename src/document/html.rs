@@ -60,7 +60,7 @@ pub fn page(document: &Document) -> Result<String, String> {
     }
     let _ = write!(
         html,
-        "</dl>\n</section>\n</main>\n<footer>Written by sulfit {}; charts by Apache ECharts. This file makes no request to any network.</footer>\n\
+        "</dl>\n</section>\n<noscript>Charts need the script of this page; all tables and texts stand here without it.</noscript>\n</main>\n<footer>Written by sulfit {}; charts by Apache ECharts. This file makes no request to any network.</footer>\n\
          <script type=\"application/json\" id=\"charts\">{charts}</script>\n\
          <script>{ECHARTS}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION")

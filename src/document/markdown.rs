@@ -13,28 +13,38 @@ const ROWS: usize = 40;
 
 /// The document as Markdown; figures are linked to where `--format figures` puts them.
 pub fn summary(document: &Document) -> String {
-    let mut text = format!("# {}\n", document.title);
+    let mut text = format!(
+        "# {}\n\nThe figures are written by `sulfit report --format figures`.\n",
+        plain(&document.title)
+    );
     for section in &document.sections {
         let _ = write!(text, "\n## {}\n\n", section.title);
         for block in &section.blocks {
             match block {
                 Block::Paragraph(words) => {
-                    let _ = write!(text, "{words}\n\n");
+                    let _ = write!(text, "{}\n\n", plain(words));
                 }
                 Block::Warning(words) => {
-                    let _ = write!(text, "> **Warning:** {words}\n\n");
+                    let _ = write!(text, "> **Warning:** {}\n\n", plain(words));
                 }
                 Block::List(entries) => {
                     for entry in entries {
-                        let _ = writeln!(text, "- {entry}");
+                        let _ = writeln!(text, "- {}", plain(entry));
                     }
                     text.push('\n');
                 }
                 Block::Table(table) => add_table(&mut text, table),
                 Block::Chart(chart) => {
-                    let _ = write!(text, "![{}](figures/{}.svg)\n\n", chart.title, chart.id);
+                    let title = plain(&chart.title);
+                    let _ = write!(
+                        text,
+                        "![{title}](figures/{}.svg)
+
+",
+                        chart.id
+                    );
                     if !chart.caption.is_empty() {
-                        let _ = write!(text, "{}\n\n", chart.caption);
+                        let _ = write!(text, "{}\n\n", plain(&chart.caption));
                     }
                 }
             }
@@ -42,13 +52,27 @@ pub fn summary(document: &Document) -> String {
     }
     text += "\n## Provenance\n\n";
     for (name, value) in &document.provenance {
-        let _ = writeln!(text, "- {name}: {value}");
+        let _ = writeln!(text, "- {}: {}", plain(name), plain(value));
     }
     text
 }
 
+/// Text in one line in which nothing but `code` is markup.
+fn plain(words: &str) -> String {
+    let mut safe = String::new();
+    for c in words.chars() {
+        match c {
+            '\n' | '\r' => safe.push(' '),
+            '<' => safe.push_str("&lt;"),
+            '[' | ']' | '*' | '|' => safe.extend(['\\', c]),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
 fn add_table(text: &mut String, table: &Table) {
-    let cell = |words: &str| words.replace('|', "\\|").replace('\n', " ");
+    let cell = plain;
     let _ = write!(text, "**{}**\n\n", table.title);
     let titles: Vec<String> = table.columns.iter().map(|title| cell(title)).collect();
     let _ = writeln!(text, "| {} |", titles.join(" | "));

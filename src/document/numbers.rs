@@ -22,25 +22,27 @@ pub fn figures(document: &Document) -> Result<Vec<(String, Vec<u8>)>, String> {
         files.push((format!("{}.csv", chart.id), chart_csv(chart).into_bytes()));
     }
     for table in document.tables() {
-        // A chart may have the name of a table: the table is then the longer one.
-        let name = format!("{}.csv", table.id);
-        let name = if files.iter().any(|(known, _)| *known == name) {
-            format!("{}_table.csv", table.id)
-        } else {
-            name
-        };
-        files.push((name, table_csv(table).into_bytes()));
+        files.push((format!("{}.csv", table.id), table_csv(table).into_bytes()));
     }
     Ok(files)
+}
+
+/// A name of letters, digits and underscores, for files and elements of a page.
+pub(super) fn plain(name: &str) -> String {
+    let keep = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    name.chars().map(keep).collect()
 }
 
 /// A field as it is read by people.
 pub(super) fn field(field: &Field) -> String {
     match field {
         Field::Text(text) => text.clone(),
-        Field::Number(value) if value.fract().abs() < f64::EPSILON && value.abs() < 1e6 => {
+        Field::Number(value)
+            if value.trunc().total_cmp(value).is_eq() && (1.0..1e6).contains(&value.abs()) =>
+        {
             format!("{value:.0}")
         }
+        Field::Number(value) if value.abs() <= 0.0 => "0".to_owned(),
         Field::Number(value) => digits(*value),
         Field::Missing => String::new(),
     }
@@ -127,13 +129,18 @@ fn chart_csv(chart: &Chart) -> String {
             text
         }
         Plane::Lines(lines) => {
+            let abscissa = match lines.x.label.as_str() {
+                "" => "x",
+                label => label,
+            };
             let head = [
                 "series",
-                &lines.x.label,
+                abscissa,
                 "ordinate",
                 "y",
                 "lower",
                 "upper",
+                "interval of",
                 "name",
                 "source",
             ];
@@ -163,11 +170,6 @@ fn number(value: f64) -> String {
 /// A point of a series as fields.
 fn point(series: &Series, i: usize, (x, y): (&Scale, &Scale), ordinate: &str) -> Vec<String> {
     let end = |ends: &[f64]| ends.get(i).map_or(String::new(), |value| number(*value));
-    let source = match series.source {
-        super::Source::Measured => "measured",
-        super::Source::Model => "model",
-        super::Source::Synthetic => "synthetic",
-    };
     vec![
         series.name.clone(),
         at(x, series.x[i]),
@@ -175,8 +177,14 @@ fn point(series: &Series, i: usize, (x, y): (&Scale, &Scale), ordinate: &str) ->
         at(y, series.y[i]),
         end(&series.lower),
         end(&series.upper),
+        match (series.lower.is_empty(), series.is_across) {
+            (true, _) => "",
+            (false, true) => "x",
+            (false, false) => "y",
+        }
+        .to_owned(),
         series.labels.get(i).cloned().unwrap_or_default(),
-        source.to_owned(),
+        series.source.as_str().to_owned(),
     ]
 }
 

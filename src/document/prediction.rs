@@ -69,7 +69,7 @@ fn summary(prediction: &Prediction) -> Section {
         "The last run simulated {} times, {} solves failed; what an earlier run had found is not counted.",
         prediction.simulations, prediction.failed_solves
     ));
-    if let Some(support) = &prediction.support {
+    if let Some(support) = prediction.support.as_ref().filter(|s| s.capacities > 0) {
         let range = |name: &str, range: Option<(f64, f64)>, unit: &str| {
             let (low, high) = range?;
             Some(format!("{name} {low} to {high}{unit}"))
@@ -81,10 +81,13 @@ fn summary(prediction: &Prediction) -> Section {
         ];
         let ranges: Vec<String> = ranges.into_iter().flatten().collect();
         section.paragraph(format!(
-            "{} measured capacities informed the fit: {}. Everything beyond is extrapolated by the physics.",
+            "{} capacities informed the fit: {}. Everything beyond is extrapolated by the physics.",
             support.capacities,
             ranges.join(", ")
         ));
+    }
+    if prediction.data.as_deref() == Some("synthetic") {
+        section.warning("The fit rests on SYNTHETIC data: no instrument has measured them.");
     }
     for warning in &prediction.warnings {
         section.warning(warning.clone());
@@ -120,7 +123,26 @@ impl Scene<'_> {
         let grid = self.prediction.grid.iter();
         let points = grid
             .filter(|p| p.quantity == quantity && p.cycle == cycle && p.electrolyte_ul_mg == first);
-        points.collect()
+        let mut points: Vec<&GridPoint> = points.collect();
+        points.sort_by(|a, b| a.loading_mg_cm2.total_cmp(&b.loading_mg_cm2));
+        points
+    }
+
+    /// What the charts leave out, if they do.
+    fn left_out(&self) -> String {
+        let amounts = self.prediction.grid.iter().map(|p| p.electrolyte_ul_mg);
+        let first = self
+            .prediction
+            .grid
+            .first()
+            .and_then(|p| p.electrolyte_ul_mg);
+        if amounts.into_iter().all(|amount| amount == first) {
+            return String::new();
+        }
+        match first {
+            Some(amount) => format!(" Drawn for {amount} µL/mg of electrolyte; the table holds the other amounts."),
+            None => " Drawn for the electrolyte of the mechanism file; the table holds the other amounts.".to_owned(),
+        }
     }
 
     fn cycles(&self) -> Vec<usize> {
@@ -187,7 +209,10 @@ impl Scene<'_> {
             ),
             series,
         )
-        .told("Lines: medians; bands: intervals of a new cell. Further rates can be switched on.")
+        .told(format!(
+            "Lines: medians; bands: intervals of a new cell. Further rates can be switched on.{}",
+            self.left_out()
+        ))
     }
 
     /// The map over loading and rate.
@@ -216,9 +241,11 @@ impl Scene<'_> {
                 rows: rates.iter().map(ToString::to_string).collect(),
                 value: format!("median {words} ({})", raised(unit)),
                 values,
+                is_square: false,
                 range: (0.0, highest),
             },
         )
+        .told(self.left_out())
     }
 
     /// What limits the cell: shares of control by loading.
@@ -282,8 +309,11 @@ impl Scene<'_> {
                 .iter()
                 .copied()
                 .zip(curve.voltage_v.iter().copied());
+            let amount = curve
+                .electrolyte_ul_mg
+                .map_or(String::new(), |amount| format!(", {amount} µL/mg"));
             let name = format!(
-                "{} mg/cm², {}C, cycle {}",
+                "{} mg/cm², {}C{amount}, cycle {}",
                 curve.loading_mg_cm2, curve.c_rate, curve.cycle
             );
             Series::new(name, Mark::Line, group, points.collect()).shown(group < SHOWN_CURVES)
@@ -295,7 +325,7 @@ impl Scene<'_> {
                 heaviest.clone().unwrap_or_default()
             ),
             (
-                Axis::linear("charge passed (mAh g⁻¹ of sulfur)"),
+                Axis::linear("charge passed (mAh g⁻¹ of the active element)"),
                 Axis::linear("voltage (V)"),
             ),
             series.collect(),
@@ -305,14 +335,18 @@ impl Scene<'_> {
 
     /// Predictions of numbers that were measured, made without them.
     fn scores(&self) -> Section {
-        let mut section = Section::new("Against measured numbers");
+        let mut section = Section::new("Against known numbers");
+        let data = self.prediction.data.as_deref().unwrap_or("given");
         let mut names: Vec<String> = Vec::new();
         let averaged = self
             .prediction
             .scores
             .iter()
             .filter(|s| s.variant.is_none());
-        let own: Vec<_> = averaged.collect();
+        // Each score stands once for every rule that it is compared with.
+        let rule = self.prediction.scores.first().map(|s| s.baseline.clone());
+        let own = averaged.filter(|s| rule.as_ref().is_none_or(|rule| s.baseline == *rule));
+        let own: Vec<_> = own.collect();
         let mut points = Vec::new();
         let mut bars = Vec::new();
         let mut measured = Vec::new();
@@ -335,14 +369,14 @@ impl Scene<'_> {
         }
         let series = vec![
             Series::new("predicted", Mark::Points, 1, points).within(bars),
-            Series::new("data", Mark::Points, 0, measured).from_source(Source::Measured),
+            Series::new(data, Mark::Points, 0, measured).from_source(Source::parse(data)),
         ];
         section.chart(Chart::lines(
             self.id("scores"),
-            "Predicted over measured, each predicted without itself",
+            "Predicted over known, each predicted without itself",
             (
                 Axis::names("", names),
-                Axis::linear("predicted over measured (1)"),
+                Axis::linear("predicted over known (1)"),
             ),
             series,
         ));
@@ -361,12 +395,13 @@ impl Scene<'_> {
             "predicted",
             "lower",
             "upper",
+            "by the simple rule",
             "simple rule",
             "interval score",
             "that of the rule",
             "share inside",
         ];
-        let title = "Predictions of measured numbers that were left out";
+        let title = "Predictions of known numbers that were left out";
         let mut table = Table::new(self.id("score_table"), title, &columns);
         for score in &self.prediction.scores {
             for number in &score.numbers {
@@ -381,15 +416,12 @@ impl Scene<'_> {
                     Field::from(number.lower),
                     Field::from(number.upper),
                     Field::from(number.baseline),
+                    Field::from(score.baseline.as_str()),
                     Field::from(score.interval_score),
                     Field::from(score.interval_score_baseline),
                     Field::from(score.coverage),
                 ]);
             }
-        }
-        let baselines = self.prediction.scores.iter().map(|s| s.baseline.as_str());
-        if let Some(rule) = baselines.into_iter().next() {
-            table.title = format!("{title}; the simple rule: {rule}");
         }
         table
     }
@@ -397,6 +429,7 @@ impl Scene<'_> {
     fn best_loadings(&self) -> Table {
         let columns = [
             "rate (C)",
+            "electrolyte (µL mg⁻¹)",
             "cycle",
             "best loading (mg cm⁻²)",
             "lower",
@@ -411,6 +444,7 @@ impl Scene<'_> {
         for best in &self.prediction.best_loadings {
             table.rows.push(vec![
                 Field::from(best.c_rate),
+                Field::from(best.electrolyte_ul_mg),
                 Field::from(best.cycle as f64),
                 Field::from(best.loading_mg_cm2),
                 Field::from(best.loading_lower),

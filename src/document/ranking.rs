@@ -14,6 +14,7 @@ use super::assemble::Told;
 use super::numbers::raised;
 use super::source::ranking::Candidate;
 use super::source::ranking::Ranking;
+use crate::units::digits;
 
 /// Candidates that are drawn; the table holds all.
 const DRAWN: usize = 30;
@@ -44,7 +45,7 @@ impl Scene<'_> {
         format!("{}{name}", self.prefix)
     }
 
-    /// The best candidates that are told apart from what is only known by its prior.
+    /// The candidates that are drawn, the best first.
     fn drawn(&self) -> Vec<&Candidate> {
         self.ranking.candidates.iter().take(DRAWN).collect()
     }
@@ -72,6 +73,9 @@ impl Scene<'_> {
             ranking.simulations,
             ranking.failed_solves
         ));
+        if ranking.data.as_deref() == Some("synthetic") {
+            section.warning("The fits rest on SYNTHETIC data: no instrument has measured them.");
+        }
         for warning in &ranking.warnings {
             section.warning(warning.clone());
         }
@@ -104,11 +108,11 @@ impl Scene<'_> {
             let points = own.iter().map(|p| (p.1, p.0)).collect();
             let bars = own.iter().map(|p| (p.2, p.3)).collect();
             let labels = own.iter().map(|p| {
-                let best = p.4.p_best.unwrap_or(f64::NAN);
-                format!(
-                    "{}: {:.3} [{:.3}, {:.3}], best with probability {best:.2}",
-                    p.4.name, p.1, p.2, p.3
-                )
+                let best = p.4.p_best.map_or(String::new(), |best| {
+                    format!(", best with probability {best:.2}")
+                });
+                let [median, lower, upper] = [p.1, p.2, p.3].map(digits);
+                format!("{}: {median} [{lower}, {upper}]{best}", p.4.name)
             });
             series.push(
                 Series::new(*evidence, Mark::Points, group, points)
@@ -123,7 +127,7 @@ impl Scene<'_> {
             (Axis::linear(self.quantity()), Axis::names("", names)),
             series,
         )
-        .told("'fitted' rests on a cell that was fitted; what rests on descriptors or on the prior alone says so.")
+        .told(format!("'fitted' rests on a cell that was fitted; what rests on descriptors or on the prior alone says so. At most {DRAWN} are drawn; the table holds all."))
     }
 
     fn pairwise(&self) -> Option<Chart> {
@@ -142,6 +146,7 @@ impl Scene<'_> {
                 rows: names,
                 value: "probability (1)".to_owned(),
                 values: values.collect(),
+                is_square: true,
                 range: (0.0, 1.0),
             },
         ))
@@ -279,6 +284,7 @@ impl Scene<'_> {
                     rows: names(&map.y_factor),
                     value: self.quantity(),
                     values,
+                    is_square: false,
                     range: (0.0, highest),
                 },
             )

@@ -24,6 +24,9 @@ pub(super) fn told(recovery: &Recovery, prefix: &str) -> Told {
         recovery.evaluations,
         recovery.failed_solves
     ));
+    if recovery.interrupted {
+        section.warning("The study was interrupted: this is what it had by then.");
+    }
     let unfitted = recovery.unfitted.iter();
     section.list(
         unfitted

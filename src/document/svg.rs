@@ -188,9 +188,14 @@ fn isometric((x, y): (Range<f64>, Range<f64>), (w, h): (f64, f64)) -> (Range<f64
 }
 
 /// The words of a tick.
-fn tick(scale: &Scale, value: f64) -> String {
+fn tick(scale: &Scale, value: f64, span: f64) -> String {
     match scale {
-        Scale::Linear => short(value),
+        // A tick at zero is a sum of steps that do not quite cancel.
+        Scale::Linear => short(if value.abs() < 1e-9 * span {
+            0.0
+        } else {
+            value
+        }),
         Scale::Log => {
             let power = value.round();
             if (value - power).abs() < 1e-6 {
@@ -213,7 +218,7 @@ fn tick(scale: &Scale, value: f64) -> String {
 
 /// A number without needless digits.
 fn short(value: f64) -> String {
-    if value.abs() < 1e-12 {
+    if value.abs() <= 0.0 {
         return "0".to_owned();
     }
     let text = digits(value);
@@ -235,6 +240,7 @@ fn draw_panel(
         Scale::Names(names) => names.len(),
         _ => 0,
     };
+    let spans = (x.end - x.start, y.end - y.start);
     // Names are read from above.
     let y = if has_names { y.end..y.start } else { y };
     let mut chart = ChartBuilder::on(area)
@@ -250,8 +256,8 @@ fn draw_panel(
         Scale::Names(names) => 2 * names.len() + 1,
         _ => other,
     };
-    let x_tick = |value: &f64| tick(&x_axis.scale, *value);
-    let y_tick = |value: &f64| tick(&panel.y.scale, *value);
+    let x_tick = |value: &f64| tick(&x_axis.scale, *value, spans.0);
+    let y_tick = |value: &f64| tick(&panel.y.scale, *value, spans.1);
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
@@ -311,12 +317,12 @@ fn draw_series(
             colour.stroke_width(2),
         )))?,
         Mark::Points => match series.source {
-            Source::Synthetic => chart.draw_series(
+            _ if series.is_hollow => chart.draw_series(
                 points
                     .into_iter()
                     .map(|p| Circle::new(p, 4, colour.stroke_width(2))),
             )?,
-            Source::Measured => chart.draw_series(
+            Source::Measured | Source::Literature | Source::Synthetic => chart.draw_series(
                 points
                     .into_iter()
                     .map(|p| Circle::new(p, 5, colour.filled())),
@@ -352,12 +358,14 @@ fn draw_intervals(
     at: &impl Fn(f64, f64) -> (f64, f64),
 ) -> Drawn {
     let style = COLOURS[series.group % COLOURS.len()].stroke_width(2);
-    for i in 0..series.x.len() {
-        let ends = [series.lower[i], series.upper[i]].map(|end| {
+    let points = series.x.iter().zip(&series.y);
+    let ends = series.lower.iter().zip(&series.upper);
+    for ((x, y), (lower, upper)) in points.zip(ends) {
+        let ends = [*lower, *upper].map(|end| {
             if series.is_across {
-                at(end, series.y[i])
+                at(end, *y)
             } else {
-                at(series.x[i], end)
+                at(*x, end)
             }
         });
         if ends.iter().all(|(x, y)| x.is_finite() && y.is_finite()) {
@@ -369,8 +377,7 @@ fn draw_intervals(
 
 fn draw_map(area: &Area<'_>, map: &Map) -> Drawn {
     let (columns, rows) = (map.columns.len() as f64, map.rows.len() as f64);
-    let is_square = map.rows == map.columns;
-    let y = if is_square {
+    let y = if map.is_square {
         rows - 0.5..-0.5
     } else {
         -0.5..rows - 0.5
@@ -385,8 +392,8 @@ fn draw_map(area: &Area<'_>, map: &Map) -> Drawn {
         Scale::Names(map.rows.clone()),
     );
     let (x_tick, y_tick) = (
-        |value: &f64| tick(&x_names, *value),
-        |value: &f64| tick(&y_names, *value),
+        |value: &f64| tick(&x_names, *value, 1.0),
+        |value: &f64| tick(&y_names, *value, 1.0),
     );
     let mut mesh = chart.configure_mesh();
     mesh.disable_mesh()

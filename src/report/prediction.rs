@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::ReportError;
 use super::prediction_figures::figures;
+use super::ranking::finite;
 use super::tables::csv;
 use super::tables::numbers;
 use super::tables::texts;
@@ -51,6 +52,8 @@ pub(super) struct RawPrediction {
     name: String,
     /// Name of the experiment.
     experiment: String,
+    /// Where its data come from: `measured`, `literature` or `synthetic`.
+    data: &'static str,
     /// Name of the cell whose catalyst is asked about.
     cell: String,
     /// Name of the protocol.
@@ -298,10 +301,6 @@ struct RawCurve {
     voltage_v: Vec<f64>,
 }
 
-fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
-}
-
 /// A number without the noise of a change of units.
 fn neat(value: f64) -> f64 {
     let text = format!("{value:.9e}");
@@ -508,6 +507,7 @@ impl Predicted<'_> {
             version: env!("CARGO_PKG_VERSION"),
             name: self.name.to_owned(),
             experiment: forecast.study.name.clone(),
+            data: forecast.study.origin.as_str(),
             cell: forecast.study.cells[forecast.cell].clone(),
             protocol: forecast.setting.protocol.name.clone(),
             kind: "prediction",

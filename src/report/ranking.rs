@@ -43,6 +43,8 @@ pub(super) struct RawRanking {
     name: String,
     /// Name of the experiment of the reference.
     experiment: String,
+    /// Where its data come from: `measured`, `literature` or `synthetic`.
+    data: &'static str,
     /// Name of the reference.
     reference: String,
     /// Probability that intervals are meant to hold.
@@ -275,7 +277,7 @@ impl RawMap {
     }
 }
 
-fn finite(value: f64) -> Option<f64> {
+pub(super) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
@@ -514,6 +516,7 @@ impl Ranked<'_> {
             version: env!("CARGO_PKG_VERSION"),
             name: self.name.to_owned(),
             experiment: contest.study.name.clone(),
+            data: contest.study.origin.as_str(),
             reference: contest.entrants[0].name.clone(),
             interval_level: 0.9,
             seed: contest.seed,

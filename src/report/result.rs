@@ -108,6 +108,11 @@ impl RawVariant {
 /// The command that gives this result from the same files.
 fn command(study: &Study, report: &FitReport) -> String {
     let file = study.inputs.first().map_or("FILE", |input| &*input.name);
+    let file = if file.contains(char::is_whitespace) {
+        format!("'{file}'")
+    } else {
+        file.to_owned()
+    };
     if report.variants.iter().all(|v| v.estimates.is_empty()) {
         return format!("sulfit simulate {file}");
     }

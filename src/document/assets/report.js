@@ -123,8 +123,8 @@
     if (told.mark === "band") return [band(entry, told, own)];
     if (told.mark === "bars") return [Object.assign(entry, { type: "bar", barMaxWidth: 36 })];
     if (told.mark === "points") {
-      const isHollow = told.source === "synthetic";
-      const isMeasured = told.source === "measured";
+      const isHollow = told.is_hollow;
+      const isMeasured = told.source !== "model";
       const points = Object.assign({}, entry, {
         type: "scatter",
         symbol: isMeasured ? "circle" : SYMBOLS[told.group % SYMBOLS.length],
@@ -149,14 +149,13 @@
   }
 
   function tooltip(kind) {
-    const box = {
+    return {
       backgroundColor: style("--paper"),
       borderColor: style("--soft"),
       textStyle: { color: style("--ink") },
       confine: true,
       trigger: kind,
     };
-    return box;
   }
 
   function point(told, names, params) {
@@ -195,7 +194,7 @@
       });
     });
     const all = panels.map((_, i) => i);
-    const isOverLines = option.series.some((s) => s.type === "line") && !names;
+    const isOverLines = option.series.some((s) => s.type === "line") && !names && plane.x.scale.kind !== "names";
     Object.assign(option, {
       animation: false,
       aria: { enabled: true, label: { description: `${chart.title}. ${chart.caption} The numbers stand below the chart.` } },
@@ -292,7 +291,7 @@
       textStyle: { fontFamily: FONT, color: style("--ink") },
       grid: { left: isNarrow() ? 90 : 130, right: 20, top: 40, bottom: x.axisLabel.rotate ? 150 : 110 },
       xAxis: x,
-      yAxis: Object.assign(names(map.rows), { name: map.y, nameGap: isNarrow() ? 74 : 112, inverse: isDiverging || map.rows[0] === map.columns[0] }),
+      yAxis: Object.assign(names(map.rows), { name: map.y, nameGap: isNarrow() ? 74 : 112, inverse: map.is_square }),
       tooltip: Object.assign(tooltip("item"), {
         formatter: (p) =>
           `${escaped(map.rows[p.value[1]])} / ${escaped(map.columns[p.value[0]])}<br>${escaped(map.value)}: <b>${digits(p.value[2])}</b>`,
@@ -340,8 +339,17 @@
   }
 
   const byId = new Map(charts.map((chart) => [chart.id, chart]));
-  const drawAll = () => charts.forEach((chart) => drawn.has(chart.id) || draw(chart));
-  const redraw = () => [...drawn.keys()].forEach((id) => draw(byId.get(id)));
+  // One chart that cannot be drawn must not keep the others from it.
+  const attempt = (chart) => {
+    try {
+      draw(chart);
+    } catch (error) {
+      console.error(error);
+      document.getElementById(`chart-${chart.id}`).textContent = `This chart cannot be drawn: ${error.message}. Its numbers stand below.`;
+    }
+  };
+  const drawAll = () => charts.forEach((chart) => drawn.has(chart.id) || attempt(chart));
+  const redraw = () => [...drawn.keys()].forEach((id) => attempt(byId.get(id)));
 
   // A chart is drawn when it comes near the window.
   const near = new IntersectionObserver(
@@ -350,7 +358,7 @@
         if (!entry.isIntersecting) return;
         near.unobserve(entry.target);
         const chart = byId.get(entry.target.id.slice("chart-".length));
-        if (!drawn.has(chart.id)) draw(chart);
+        if (!drawn.has(chart.id)) attempt(chart);
       }),
     { rootMargin: "400px" },
   );
@@ -368,7 +376,7 @@
       return [[`${plane.value}; ${plane.y}`, ...plane.columns], ...rows];
     }
     const at = (scale, x) => (scale.kind === "names" ? (scale.names[x] ?? x) : x);
-    const rows = [["series", plane.x.label || "x", "y", "lower", "upper", "name", "source"]];
+    const rows = [["series", plane.x.label || "x", "y", "lower", "upper", "interval of", "name", "source"]];
     plane.panels.forEach((panel) =>
       panel.series.forEach((told) =>
         told.x.forEach((x, i) =>
@@ -378,6 +386,7 @@
             at(panel.y.scale, told.y[i]),
             told.lower ? told.lower[i] : "",
             told.upper ? told.upper[i] : "",
+            told.lower ? (told.is_across ? "x" : "y") : "",
             told.labels ? told.labels[i] : "",
             told.source,
           ]),
@@ -388,13 +397,13 @@
   }
 
   function download(name, rows) {
-    const field = (x) => (x === null ? "" : /[",\n]/.test(String(x)) ? `"${String(x).replace(/"/g, '""')}"` : String(x));
+    const field = (x) => (x === null ? "" : /[",\r\n]/.test(String(x)) ? `"${String(x).replace(/"/g, '""')}"` : String(x));
     const text = rows.map((row) => row.map(field).join(",")).join("\n") + "\n";
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     link.download = `${name}.csv`;
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
   const LONGEST = 400;
@@ -451,9 +460,17 @@
     clearTimeout(timer);
     timer = setTimeout(redraw, 150);
   });
+  // Paper is light.
+  let chosen;
   addEventListener("beforeprint", () => {
+    chosen = document.documentElement.dataset.theme;
     document.documentElement.dataset.theme = "light";
     drawAll();
+    redraw();
+  });
+  addEventListener("afterprint", () => {
+    if (chosen) document.documentElement.dataset.theme = chosen;
+    else delete document.documentElement.dataset.theme;
     redraw();
   });
 

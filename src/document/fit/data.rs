@@ -14,6 +14,7 @@ use crate::document::numbers::capital;
 use crate::document::numbers::raised;
 use crate::document::source::fit::Observable;
 use crate::document::source::fit::VariantResult;
+use crate::document::source::simulated::all;
 use crate::document::source::table::Columns;
 
 pub(super) fn section(scene: &Scene<'_>) -> Section {
@@ -55,7 +56,7 @@ fn residuals(scene: &Scene<'_>) -> Chart {
             let name = format!("{}, compared, not fitted", variant.variant);
             series.push(
                 Series::new(name, Mark::Points, group, compared)
-                    .from_source(Source::Synthetic)
+                    .hollow()
                     .shown(is_shown),
             );
         }
@@ -168,7 +169,7 @@ fn curves(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
     let path = scene.folder.join("curves.csv");
     let table = Columns::csv(&path)
         .map_err(|reason| format!("The points of the curves are missing: curves.csv: {reason}"))?;
-    let rows = rows(&table);
+    let rows = rows(&table).map_err(|reason| format!("curves.csv is left out: {reason}"))?;
     let mut charts = Vec::new();
     for curve in &scene.best.curves {
         let own: Vec<&Row> = rows.iter().filter(|row| row.curve == curve.name).collect();
@@ -176,7 +177,7 @@ fn curves(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
         let title = capital(&format!("{}, {}", curve.name.replace('_', " "), curve.cell));
         let id = scene.id(&format!("curve_{}", curve.name));
         if curve.abscissa == "frequency_hz" {
-            charts.push(nyquist(scene, (&id, &title), &own));
+            charts.push(nyquist(scene, (&id, &title), (&own, &curve.origin)));
             charts.push(with_residuals(
                 scene,
                 (
@@ -200,7 +201,8 @@ fn curves(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
         });
         let y = Axis::linear(match unit.as_str() {
             "V" => "voltage (V)".to_owned(),
-            "A" | "mA" | "A m^-2" => format!("current ({})", raised(unit)),
+            "A" | "mA" => format!("current ({unit})"),
+            "A m^-2" => format!("current density ({})", raised(unit)),
             _ => format!("value ({})", raised(unit)),
         });
         charts.push(with_residuals(
@@ -213,23 +215,20 @@ fn curves(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
     Ok(charts)
 }
 
-fn rows(table: &Columns) -> Vec<Row> {
-    let (variants, curves) = (table.texts("variant"), table.texts("curve"));
+fn rows(table: &Columns) -> Result<Vec<Row>, String> {
+    let (variants, curves) = (table.texts("variant")?, table.texts("curve")?);
     let numbers = ["at", "measured", "model", "z"].map(|name| table.numbers(name));
-    let is_whole = numbers.iter().all(|column| column.len() == curves.len());
-    if !is_whole || variants.len() != curves.len() {
-        return Vec::new();
-    }
+    let [at, measured, model, z] = all(numbers)?;
     let rows = variants.into_iter().zip(curves).enumerate();
     let rows = rows.map(|(i, (variant, curve))| Row {
         variant,
         curve,
-        at: numbers[0][i],
-        measured: numbers[1][i],
-        model: numbers[2][i],
-        z: numbers[3][i],
+        at: at[i],
+        measured: measured[i],
+        model: model[i],
+        z: z[i],
     });
-    rows.collect()
+    Ok(rows.collect())
 }
 
 /// Measured points, the model's line for each variant, and below them the residuals.
@@ -239,11 +238,7 @@ fn with_residuals(
     (x, y): (Axis, Axis),
     (rows, origin, is_impedance): (&[&Row], &str, bool),
 ) -> Chart {
-    let source = if origin == "synthetic" {
-        Source::Synthetic
-    } else {
-        Source::Measured
-    };
+    let source = Source::parse(origin);
     let of = |variant: &VariantResult| -> Vec<&Row> {
         let rows = rows.iter().filter(|row| row.variant == variant.variant);
         rows.copied().collect()
@@ -277,11 +272,7 @@ fn with_residuals(
             let name = named(part, &variant.variant);
             let group = if is_impedance { part } else { number + 1 };
             let model = points.iter().map(|p| (p.0, p.2)).collect();
-            let mark = if number == 0 {
-                Mark::Line
-            } else {
-                Mark::Dashed
-            };
+            let mark = if is_shown { Mark::Line } else { Mark::Dashed };
             upper.push(Series::new(&*name, mark, group, model).shown(is_shown));
             let z = points.iter().map(|p| (p.0, p.3)).collect();
             lower.push(Series::new(format!("z, {name}"), Mark::Points, group, z).shown(is_shown));
@@ -301,7 +292,7 @@ fn with_residuals(
     )
 }
 
-fn nyquist(scene: &Scene<'_>, (id, title): (&str, &str), rows: &[&Row]) -> Chart {
+fn nyquist(scene: &Scene<'_>, (id, title): (&str, &str), (rows, origin): (&[&Row], &str)) -> Chart {
     let mut series = Vec::new();
     for (number, variant) in scene.result.variants().enumerate() {
         let own: Vec<&&Row> = rows
@@ -317,8 +308,8 @@ fn nyquist(scene: &Scene<'_>, (id, title): (&str, &str), rows: &[&Row]) -> Chart
                 .collect();
             let labels = re.iter().map(|row| format!("{:.4} Hz", row.at)).collect();
             series.push(
-                Series::new("data", Mark::Points, 0, data)
-                    .from_source(scene.source())
+                Series::new(origin, Mark::Points, 0, data)
+                    .from_source(Source::parse(origin))
                     .labelled(labels),
             );
         }

@@ -39,11 +39,13 @@ pub(super) fn section(scene: &Scene<'_>) -> Section {
         section.chart(eigenvalues(scene, known));
         section.table(directions(scene, known));
     }
-    if let Some(map) = correlations(scene) {
-        section.chart(map);
+    match correlations(scene) {
+        Ok(map) => map.into_iter().for_each(|map| section.chart(map)),
+        Err(reason) => section.warning(format!("posterior.json is left out: {reason}.")),
     }
-    for chart in pairs(scene) {
-        section.chart(chart);
+    match pairs(scene) {
+        Ok(charts) => charts.into_iter().for_each(|chart| section.chart(chart)),
+        Err(reason) => section.warning(format!("draws.csv is left out: {reason}.")),
     }
     posterior(scene, &mut section);
     section.table(ablation(scene));
@@ -101,17 +103,21 @@ fn directions(scene: &Scene<'_>, known: &Identifiability) -> Table {
 }
 
 /// The correlation of every pair of free quantities, from what the fit hands over.
-fn correlations(scene: &Scene<'_>) -> Option<Chart> {
-    let text = std::fs::read_to_string(scene.folder.join("posterior.json")).ok()?;
-    let handover: Handover = serde_json::from_str(&text).ok()?;
-    let mut variants = handover.variants.into_iter();
-    let own = variants.find(|v| v.variant == scene.best.variant)?;
-    let n = own.free.len();
-    let is_square = own.covariance.len() == n && own.covariance.iter().all(|row| row.len() == n);
-    if !is_square {
-        return None;
+fn correlations(scene: &Scene<'_>) -> Result<Option<Chart>, String> {
+    let path = scene.folder.join("posterior.json");
+    if scene.best.identifiability.is_none() || !path.exists() {
+        return Ok(None);
     }
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let handover: Handover = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let mut variants = handover.variants.into_iter();
+    let own = variants.find(|v| v.variant == scene.best.variant);
+    let own = own.ok_or_else(|| format!("it does not hold variant '{}'", scene.best.variant))?;
+    let n = own.free.len();
     let c = &own.covariance;
+    if c.len() != n || c.iter().any(|row| row.len() != n) {
+        return Err("its covariance is not square".to_owned());
+    }
     let rows = (0..n).map(|a| {
         let row = (0..n).map(|b| c[a][b] / (c[a][a] * c[b][b]).sqrt());
         row.collect()
@@ -124,26 +130,31 @@ fn correlations(scene: &Scene<'_>) -> Option<Chart> {
         rows: own.free,
         value: "correlation (1)".to_owned(),
         range: (-1.0, 1.0),
+        is_square: true,
     };
     let title = format!(
         "Correlations after the fit, variant '{}'",
         scene.best.variant
     );
-    Some(
-        Chart::map(scene.id("correlations"), title, map)
-            .told("Near 1 or -1 the data know only the product or the ratio of the two, not each."),
-    )
+    let chart = Chart::map(scene.id("correlations"), title, map);
+    Ok(Some(chart.told(
+        "Near 1 or -1 the data know only the product or the ratio of the two, not each.",
+    )))
 }
 
 /// Draws of the pairs that hang together most.
-fn pairs(scene: &Scene<'_>) -> Vec<Chart> {
-    let Some(known) = &scene.best.identifiability else {
-        return Vec::new();
+fn pairs(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
+    let path = scene.folder.join("draws.csv");
+    let Some(known) = scene
+        .best
+        .identifiability
+        .as_ref()
+        .filter(|_| path.exists())
+    else {
+        return Ok(Vec::new());
     };
-    let Ok(table) = Columns::csv(&scene.folder.join("draws.csv")) else {
-        return Vec::new();
-    };
-    let (variants, cells) = (table.texts("variant"), table.texts("cell"));
+    let table = Columns::csv(&path)?;
+    let (variants, cells) = (table.texts("variant")?, table.texts("cell")?);
     let mut own: Vec<&String> = Vec::new();
     for cell in &cells {
         if !own.contains(&cell) {
@@ -152,13 +163,11 @@ fn pairs(scene: &Scene<'_>) -> Vec<Chart> {
     }
     let strongest = known.correlations.iter().take(PAIRS);
     let charts = strongest.filter_map(|pair| {
-        let (a, b) = (table.numbers(&pair.a), table.numbers(&pair.b));
-        if a.is_empty() || b.is_empty() {
-            return None;
-        }
+        // A ratio between cells is no column: its parameter differs from cell to cell instead.
+        let (a, b) = (table.numbers(&pair.a).ok()?, table.numbers(&pair.b).ok()?);
         let series = own.iter().enumerate().map(|(group, cell)| {
-            let rows =
-                (0..a.len()).filter(|i| variants[*i] == scene.best.variant && cells[*i] == **cell);
+            let rows = (0..a.len())
+                .filter(|i| variants[*i] == scene.best.variant && cells[*i] == **cell);
             let points = rows.take(DRAWS).map(|i| (a[i], b[i])).collect();
             Series::new((*cell).clone(), Mark::Points, group, points)
         });
@@ -179,11 +188,11 @@ fn pairs(scene: &Scene<'_>) -> Vec<Chart> {
             series.collect(),
         );
         Some(chart.told(format!(
-            "Correlation {:.2}; values that the data and the priors leave open.",
+            "Correlation {:.2}; values that the data and the priors leave open, {DRAWS} draws a cell at most.",
             pair.correlation
         )))
     });
-    charts.collect()
+    Ok(charts.collect())
 }
 
 fn posterior(scene: &Scene<'_>, section: &mut Section) {

@@ -11,6 +11,7 @@ use std::path::Path;
 use super::Section;
 use super::Source;
 use super::assemble::Told;
+use super::numbers::plain;
 use super::source::fit::FitResult;
 use super::source::fit::VariantResult;
 
@@ -47,9 +48,7 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// The name of a chart or table.
     pub(super) fn id(&self, name: &str) -> String {
-        let keep = |c: char| if c.is_alphanumeric() { c } else { '_' };
-        let name: String = name.chars().map(keep).collect();
-        format!("{}{name}", self.prefix)
+        format!("{}{}", self.prefix, plain(name))
     }
 
     /// Whether there are several variants.
@@ -59,10 +58,7 @@ impl Scene<'_> {
 
     /// Where the data come from.
     pub(super) fn source(&self) -> Source {
-        match self.result.data.as_deref() {
-            Some("synthetic") => Source::Synthetic,
-            _ => Source::Measured,
-        }
+        Source::parse(self.kind())
     }
 
     /// What the data are, in a word before "data".
@@ -70,10 +66,10 @@ impl Scene<'_> {
         self.result.data.as_deref().unwrap_or("given")
     }
 
-    /// Whether constants were estimated.
+    /// Whether constants were estimated: a fit tells where it began, and of each constant what is known, be it nothing.
     pub(super) fn is_fit(&self) -> bool {
-        self.best.parameters.iter().any(|p| p.verdict.is_some())
-            || self.best.identifiability.is_some()
+        let mut parameters = self.best.parameters.iter();
+        parameters.any(|p| p.verdict_in_words.is_some()) || !self.best.starts.is_empty()
     }
 }
 
@@ -87,11 +83,13 @@ fn summary(scene: &Scene<'_>) -> Section {
             scene.kind()
         ));
     } else if variants > 1 {
-        let weight = result.weight(&best.variant);
-        let weight = weight.map_or(String::new(), |w| format!(", with a weight of {w:.2}"));
+        let judged = result.weight(&best.variant).map_or_else(
+            || format!("They could not be compared; what follows is about the first, '{}' ({})", best.variant, best.meaning),
+            |weight| format!("The data speak most for '{}' ({}), with a weight of {weight:.2}; what follows is about it", best.variant, best.meaning),
+        );
         section.paragraph(format!(
-            "{variants} variants of the model were fitted to {} data. The data speak most for '{}' ({}){weight}; what follows is about it, the other variants can be switched on in the charts.",
-            scene.kind(), best.variant, best.meaning
+            "{variants} variants of the model were fitted to {} data. {judged}. The other variants can be switched on in the charts.",
+            scene.kind()
         ));
     } else {
         section.paragraph(format!(
@@ -118,6 +116,14 @@ fn summary(scene: &Scene<'_>) -> Section {
             "{} solves failed; see Reliability.",
             result.failed_solves
         ));
+    }
+    for parameter in &best.parameters {
+        if let Some(lower) = parameter.profile_lower_than_optimum {
+            section.warning(format!(
+                "The profile of {} found a cost lower by {lower:.3} than the optimum: fit again with more starts.",
+                parameter.name
+            ));
+        }
     }
     section.list(parameters::in_words(scene));
     section

@@ -76,7 +76,7 @@ pub(super) fn predictions(scene: &Scene<'_>) -> Section {
     for (group, variant) in scene.result.variants().enumerate() {
         let rows = variant.predictions.iter().enumerate();
         let rows: Vec<_> = rows
-            .filter_map(|(row, p)| Some((row as f64, p.model?, p.sd.unwrap_or(0.0))))
+            .filter_map(|(row, p)| Some((row as f64, p.model?, p.sd.unwrap_or(f64::NAN))))
             .collect();
         let points = rows.iter().map(|(row, model, _)| (*row, *model)).collect();
         let bars = rows.iter().map(|(_, m, sd)| (m - 1.96 * sd, m + 1.96 * sd));
@@ -98,11 +98,15 @@ pub(super) fn predictions(scene: &Scene<'_>) -> Section {
         section.chart(
             Chart::lines(
                 scene.id("predictions"),
-                "Numbers that the fit never saw",
+                if scene.is_fit() { "Numbers that the fit never saw" } else { "Numbers to be predicted" },
                 (Axis::names("", names), Axis::linear(label)),
                 series,
             )
-            .told("Bars: 95 % interval of the fit, without the scatter between cells."),
+            .told(if scene.is_fit() {
+                "Bars: 95 % interval of the fit, without the scatter between cells; none where the fit tells no uncertainty."
+            } else {
+                "Values of the mechanism file; a simulation tells no uncertainty."
+            }),
         );
     }
     section.table(prediction_table(scene));

@@ -7,7 +7,6 @@ use crate::document::Field;
 use crate::document::Mark;
 use crate::document::Section;
 use crate::document::Series;
-use crate::document::Source;
 use crate::document::Table;
 use crate::document::numbers::raised;
 use crate::document::source::fit::Parameter;
@@ -70,17 +69,17 @@ fn forest(scene: &Scene<'_>) -> Chart {
         .best
         .parameters
         .iter()
-        .filter(|p| p.value > 0.0 && p.interval.is_some_and(|(lower, _)| lower > 0.0))
+        .filter(|p| p.value > 0.0 && p.interval().is_some_and(|(lower, _)| lower > 0.0))
         .collect();
     let names = known.iter().map(|p| named(p)).collect();
     let rows = known.iter().enumerate();
     let points = rows.map(|(row, _)| (1.0, row as f64)).collect();
     let intervals = known.iter().filter_map(|p| {
-        let (lower, upper) = p.interval?;
+        let (lower, upper) = p.interval()?;
         Some((lower / p.value, upper / p.value))
     });
     let labels = known.iter().map(|p| {
-        let (lower, upper) = p.interval.unwrap_or((f64::NAN, f64::NAN));
+        let (lower, upper) = p.interval().unwrap_or((f64::NAN, f64::NAN));
         format!(
             "{} = {:.4e} [{lower:.4e}, {upper:.4e}] {}; {}",
             named(p),
@@ -89,7 +88,15 @@ fn forest(scene: &Scene<'_>) -> Chart {
             verdict(p)
         )
     });
-    let series = Series::new("95 % interval", Mark::Points, 0, points)
+    let level = scene
+        .best
+        .parameters
+        .first()
+        .map_or(0.95, |p| p.interval_level);
+    let missing = scene.best.parameters.len() - known.len();
+    let open = known.iter().filter(|p| p.is_open()).count();
+    let name = format!("{:.0} % interval", 100.0 * level);
+    let series = Series::new(name, Mark::Points, 0, points)
         .within(intervals.collect())
         .across()
         .labelled(labels.collect());
@@ -102,7 +109,9 @@ fn forest(scene: &Scene<'_>) -> Chart {
         ),
         vec![series],
     )
-    .told("A short bar is a well-known constant; one of a factor of ten to either side is hardly known.")
+    .told(format!(
+        "A short bar is a well-known constant; one of a factor of ten to either side is hardly known. Not drawn, as they have no interval or may be negative: {missing}. Open at the bound of the fit: {open}."
+    ))
 }
 
 fn named(parameter: &Parameter) -> String {
@@ -141,7 +150,7 @@ fn table(scene: &Scene<'_>, variant: &VariantResult) -> Table {
         ],
     );
     for parameter in &variant.parameters {
-        let (lower, upper) = parameter.interval.unzip();
+        let (lower, upper) = parameter.interval().unzip();
         table.rows.push(vec![
             Field::from(parameter.name.as_str()),
             Field::from(parameter.cell.as_str()),
@@ -150,7 +159,11 @@ fn table(scene: &Scene<'_>, variant: &VariantResult) -> Table {
             Field::from(upper),
             Field::from(parameter.unit.as_str()),
             Field::from(verdict(parameter)),
-            Field::from(parameter.interval_method.clone().unwrap_or_default()),
+            Field::from(match (&parameter.interval_method, parameter.is_open()) {
+                (Some(method), true) => format!("{method}, open at the bound of the fit"),
+                (Some(method), false) => method.clone(),
+                (None, _) => String::new(),
+            }),
             Field::from(parameter.prior.as_str()),
         ]);
     }
@@ -174,10 +187,8 @@ fn profiles(scene: &Scene<'_>) -> Vec<Chart> {
             profile.last(),
         ) {
             let level = vec![(first.value, rise), (last.value, rise)];
-            series.push(
-                Series::new("rise at the ends of the interval", Mark::Dashed, 2, level)
-                    .from_source(Source::Model),
-            );
+            let name = "rise at the ends of the interval";
+            series.push(Series::new(name, Mark::Dashed, 2, level));
         }
         let failed = parameter.profile_failed_points.unwrap_or(0);
         let x = format!("{} ({})", parameter.name, raised(&parameter.unit));

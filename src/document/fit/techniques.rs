@@ -31,7 +31,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Section {
     let mut section = Section::new("Techniques");
     let files = read(scene);
     if !files.trajectories.is_empty() || !files.cycles.is_empty() || !files.spectra.is_empty() {
-        section.paragraph("Simulated at the values of each variant. Oxidation currents are positive in voltammograms; capacities are per gram of sulfur.");
+        section.paragraph("Simulated at the values of each variant. Oxidation currents are positive in voltammograms; capacities are per gram of the active element.");
     }
     for problem in &files.problems {
         section.warning(problem.clone());
@@ -85,6 +85,19 @@ fn read(scene: &Scene<'_>) -> Files {
         if let Err(reason) = result {
             files.problems.push(format!("{name} is left out: {reason}"));
         }
+    }
+    let known = |origin: &Origin| {
+        let mut variants = scene.result.variants();
+        variants.any(|variant| variant.variant == origin.variant)
+    };
+    let before = files.cycles.len() + files.spectra.len();
+    files.cycles.retain(|file| known(&file.origin));
+    files.spectra.retain(|file| known(&file.origin));
+    let stale = before - files.cycles.len() - files.spectra.len();
+    if stale > 0 {
+        files.problems.push(format!(
+            "{stale} files of variants that the result does not hold are left out: they are of an earlier run."
+        ));
     }
     files
 }
@@ -176,7 +189,7 @@ fn capacity(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
         format!("Capacity over cycles, {}", words(protocol)),
         (
             Axis::linear("cycle (1)"),
-            Axis::linear("discharge capacity (mAh g⁻¹ of sulfur)"),
+            Axis::linear("discharge capacity (mAh g⁻¹ of the active element)"),
         ),
         series,
     )
@@ -217,12 +230,14 @@ fn voltage(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
         scene.id(&format!("voltage_{protocol}")),
         format!("Voltage over charge, {}", words(protocol)),
         (
-            Axis::linear("charge passed (mAh g⁻¹ of sulfur)"),
+            Axis::linear("charge passed (mAh g⁻¹ of the active element)"),
             Axis::linear("voltage (V)"),
         ),
         series,
     )
-    .told("Solid: discharge, dashed: charge.")
+    .told(
+        "Solid: discharge, dashed: charge. Of many half cycles the first and last four are drawn.",
+    )
 }
 
 fn voltammogram(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
@@ -258,18 +273,13 @@ fn voltammogram(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
 }
 
 fn nyquist(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
-    let series = spectra(files, protocol).map(|file| {
+    let series = spectra(scene, files, protocol).map(|(name, file, rows)| {
         let (mark, is_shown) = scene.mark(&file.origin);
-        let points = file.rows.iter().map(|row| (row.2, -row.3)).collect();
-        let labels = file.rows.iter().map(|row| format!("{:.4} Hz", row.1));
-        Series::new(
-            scene.label(&file.origin),
-            mark,
-            scene.group(&file.origin),
-            points,
-        )
-        .labelled(labels.collect())
-        .shown(is_shown)
+        let points = rows.iter().map(|row| (row.2, -row.3)).collect();
+        let labels = rows.iter().map(|row| format!("{:.4} Hz", row.1)).collect();
+        Series::new(name, mark, scene.group(&file.origin), points)
+            .labelled(labels)
+            .shown(is_shown)
     });
     Chart::lines(
         scene.id(&format!("nyquist_{protocol}")),
@@ -282,11 +292,11 @@ fn nyquist(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
 
 fn bode(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
     let series = |value: fn(f64, f64) -> f64| {
-        let series = spectra(files, protocol).map(|file| {
+        let series = spectra(scene, files, protocol).map(|(name, file, rows)| {
             let (mark, is_shown) = scene.mark(&file.origin);
-            let points = file.rows.iter().map(|row| (row.1, value(row.2, row.3)));
+            let points = rows.iter().map(|row| (row.1, value(row.2, row.3)));
             let group = scene.group(&file.origin);
-            Series::new(scene.label(&file.origin), mark, group, points.collect()).shown(is_shown)
+            Series::new(name, mark, group, points.collect()).shown(is_shown)
         });
         series.collect::<Vec<_>>()
     };
@@ -307,8 +317,29 @@ fn bode(scene: &Scene<'_>, files: &Files, protocol: &str) -> Chart {
     )
 }
 
-fn spectra<'f>(files: &'f Files, protocol: &str) -> impl Iterator<Item = &'f Spectra> {
-    let protocol = protocol.to_owned();
-    let files = files.spectra.iter();
-    files.filter(move |file| file.origin.protocol == protocol)
+/// A spectrum: its name in the legend, its file, and its rows.
+type Spectrum<'f> = (String, &'f Spectra, &'f [(usize, f64, f64, f64)]);
+
+/// The spectra of a protocol, those of several steps apart.
+fn spectra<'f>(
+    scene: &Scene<'_>,
+    files: &'f Files,
+    protocol: &str,
+) -> impl Iterator<Item = Spectrum<'f>> {
+    let own = files.spectra.iter();
+    let own = own.filter(|file| file.origin.protocol == protocol);
+    let each = own.flat_map(|file| {
+        let label = scene.label(&file.origin);
+        let steps: Vec<_> = file.rows.chunk_by(|a, b| a.0 == b.0).collect();
+        let is_one = steps.len() == 1;
+        let named = steps.into_iter().map(|rows| {
+            let name = match rows.first() {
+                Some(row) if !is_one => format!("{label}, step {}", row.0),
+                _ => label.clone(),
+            };
+            (name, file, rows)
+        });
+        named.collect::<Vec<_>>()
+    });
+    each.collect::<Vec<_>>().into_iter()
 }

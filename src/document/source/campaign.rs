@@ -9,6 +9,7 @@ pub(crate) struct Campaign {
     pub(crate) cells: Columns,
     pub(crate) parameters: Columns,
     pub(crate) observables: Columns,
+    /// None where no catalyst has several cells.
     pub(crate) catalysts: Option<Columns>,
 }
 
@@ -22,6 +23,10 @@ pub(crate) fn campaign(folder: &Path) -> Result<Campaign, String> {
         cells: table("cells.csv")?,
         parameters: table("parameters.csv")?,
         observables: table("observables.csv")?,
-        catalysts: table("catalysts.csv").ok(),
+        catalysts: if folder.join("collected/catalysts.csv").exists() {
+            Some(table("catalysts.csv")?)
+        } else {
+            None
+        },
     })
 }

@@ -196,7 +196,10 @@ pub(crate) struct Parameter {
     pub(crate) sd_scale: String,
     #[serde(default)]
     pub(crate) prior: String,
-    pub(crate) interval: Option<(f64, f64)>,
+    /// Ends of the interval; an end that no number tells is open.
+    interval: Option<(Option<f64>, Option<f64>)>,
+    pub(crate) lower: Option<f64>,
+    pub(crate) upper: Option<f64>,
     pub(crate) interval_level: f64,
     #[serde(default)]
     pub(crate) interval_method: Option<String>,
@@ -209,7 +212,26 @@ pub(crate) struct Parameter {
     #[serde(default)]
     pub(crate) profile_rise_of_interval: Option<f64>,
     #[serde(default)]
+    pub(crate) profile_lower_than_optimum: Option<f64>,
+    #[serde(default)]
     pub(crate) profile_failed_points: Option<usize>,
+}
+
+impl Parameter {
+    /// The interval, if both ends are known.
+    pub(crate) fn interval(&self) -> Option<(f64, f64)> {
+        let (lower, upper) = self.interval?;
+        Some((lower?, upper?))
+    }
+
+    /// Whether an end is only where the fit may go no further.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_at = |end: f64, bound: Option<f64>| {
+            bound.is_some_and(|bound| (end - bound).abs() <= 1e-9 * bound.abs())
+        };
+        self.interval()
+            .is_some_and(|(lower, upper)| is_at(lower, self.lower) || is_at(upper, self.upper))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

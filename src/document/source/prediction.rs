@@ -9,6 +9,8 @@ pub(crate) struct Prediction {
     pub(crate) version: String,
     pub(crate) name: String,
     pub(crate) experiment: String,
+    #[serde(default)]
+    pub(crate) data: Option<String>,
     pub(crate) cell: String,
     pub(crate) interval_level: f64,
     pub(crate) seed: u64,
@@ -70,6 +72,8 @@ pub(crate) struct GridPoint {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct BestLoading {
     pub(crate) c_rate: f64,
+    #[serde(default)]
+    pub(crate) electrolyte_ul_mg: Option<f64>,
     pub(crate) cycle: usize,
     pub(crate) loading_mg_cm2: Option<f64>,
     pub(crate) loading_lower: Option<f64>,
@@ -108,6 +112,8 @@ pub(crate) struct ScoredNumber {
 pub(crate) struct VoltageCurve {
     pub(crate) loading_mg_cm2: f64,
     pub(crate) c_rate: f64,
+    #[serde(default)]
+    pub(crate) electrolyte_ul_mg: Option<f64>,
     pub(crate) cycle: usize,
     pub(crate) variant: String,
     pub(crate) charge_mah_g: Vec<f64>,

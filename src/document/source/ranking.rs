@@ -9,6 +9,8 @@ pub(crate) struct Ranking {
     pub(crate) version: String,
     pub(crate) name: String,
     pub(crate) experiment: String,
+    #[serde(default)]
+    pub(crate) data: Option<String>,
     pub(crate) reference: String,
     pub(crate) interval_level: f64,
     pub(crate) seed: u64,

@@ -13,6 +13,8 @@ pub(crate) struct Recovery {
     pub(crate) cells: usize,
     pub(crate) fitted: usize,
     #[serde(default)]
+    pub(crate) interrupted: bool,
+    #[serde(default)]
     pub(crate) fits_above_a_lower_minimum: usize,
     #[serde(default)]
     pub(crate) unfitted: Vec<Unfitted>,

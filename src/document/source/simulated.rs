@@ -12,6 +12,8 @@ const HALF_CYCLES: usize = 4;
 const RAMPS: usize = 12;
 /// A thinned curve is nowhere farther from the full one than this share of its range.
 const TOLERANCE: f64 = 1e-3;
+/// A voltage that leaves the straight line by less than this share of its range is swept.
+const STRAIGHT: f64 = 1e-2;
 /// A current that changes by less than this share of itself is constant.
 const STEADY: f64 = 1e-3;
 
@@ -89,7 +91,8 @@ pub(crate) fn trajectory(path: &Path) -> Result<Simulated, String> {
     ];
     let (table, words) = Columns::parquet(path, &names)?;
     let origin = Origin::read_pairs(words).ok_or("it does not tell what was simulated")?;
-    let [step, segment, time, voltage, current] = names.map(|name| table.numbers(name));
+    let columns = names.map(|name| table.numbers(name));
+    let [step, segment, time, voltage, current] = all(columns)?;
     let mut simulated = Simulated {
         origin,
         half_cycles: Vec::new(),
@@ -120,6 +123,20 @@ pub(crate) fn trajectory(path: &Path) -> Result<Simulated, String> {
     Ok(simulated)
 }
 
+/// All columns, or the first that is none.
+pub(crate) fn all<T: Default, const N: usize>(
+    columns: [Result<T, String>; N],
+) -> Result<[T; N], String> {
+    let mut problem = None;
+    let columns = columns.map(|column| {
+        column.unwrap_or_else(|reason| {
+            problem.get_or_insert(reason);
+            T::default()
+        })
+    });
+    problem.map_or(Ok(columns), Err)
+}
+
 /// A whole number of a table.
 #[expect(
     clippy::cast_possible_truncation,
@@ -140,6 +157,20 @@ struct Piece<'a> {
     time: &'a [f64],
     voltage: &'a [f64],
     current: &'a [f64],
+}
+
+impl Piece<'_> {
+    /// Whether the voltage goes along a straight line over time.
+    fn is_sweep(&self) -> bool {
+        let ends = |values: &[f64]| Some((*values.first()?, *values.last()?));
+        let (Some((v0, v1)), Some((t0, t1))) = (ends(self.voltage), ends(self.time)) else {
+            return false;
+        };
+        let slope = (v1 - v0) / (t1 - t0);
+        let off = |(time, voltage): (&f64, &f64)| (voltage - v0 - slope * (time - t0)).abs();
+        let worst = self.time.iter().zip(self.voltage).map(off);
+        worst.fold(0.0, f64::max) < STRAIGHT * (v1 - v0).abs()
+    }
 }
 
 impl Simulated {
@@ -167,18 +198,13 @@ impl Simulated {
                 is_discharge: first > 0.0,
                 points: thinned(charge.collect(), piece.voltage.to_vec()),
             });
-        } else {
-            let is_sweep = piece.voltage.windows(2).all(|v| v[1] > v[0])
-                || piece.voltage.windows(2).all(|v| v[1] < v[0]);
-            if is_sweep {
-                let oxidation = piece.current.iter().map(|i| -i).collect();
-                let points = thinned(piece.voltage.to_vec(), oxidation);
-                self.ramps.push(Ramp {
-                    step: piece.step,
-                    number: piece.segment + 1,
-                    points,
-                });
-            }
+        } else if piece.is_sweep() {
+            let oxidation = piece.current.iter().map(|i| -i).collect();
+            self.ramps.push(Ramp {
+                step: piece.step,
+                number: piece.segment + 1,
+                points: thinned(piece.voltage.to_vec(), oxidation),
+            });
         }
     }
 
@@ -228,7 +254,7 @@ fn thinned(x: Vec<f64>, y: Vec<f64>) -> Vec<(f64, f64)> {
 pub(crate) fn cycles(path: &Path) -> Result<Cycles, String> {
     let names = ["step", "cycle", "discharge_mah_g", "charge_mah_g"];
     let (table, words) = Columns::parquet(path, &names)?;
-    let [step, cycle, discharge, charge] = names.map(|name| table.numbers(name));
+    let [step, cycle, discharge, charge] = all(names.map(|name| table.numbers(name)))?;
     let rows = (0..table.height()).map(|row| {
         (
             position(step[row]),
@@ -247,7 +273,7 @@ pub(crate) fn cycles(path: &Path) -> Result<Cycles, String> {
 pub(crate) fn spectra(path: &Path) -> Result<Spectra, String> {
     let names = ["step", "frequency_hz", "re_z_ohm", "im_z_ohm"];
     let (table, words) = Columns::parquet(path, &names)?;
-    let [step, frequency, re, im] = names.map(|name| table.numbers(name));
+    let [step, frequency, re, im] = all(names.map(|name| table.numbers(name)))?;
     let rows =
         (0..table.height()).map(|row| (position(step[row]), frequency[row], re[row], im[row]));
     Ok(Spectra {

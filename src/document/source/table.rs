@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use polars::prelude::CsvReader;
+use polars::prelude::Column;
+use polars::prelude::CsvReadOptions;
 use polars::prelude::DataFrame;
 use polars::prelude::DataType;
 use polars::prelude::ParquetReader;
@@ -16,7 +17,9 @@ impl Columns {
     /// A CSV file.
     pub(crate) fn csv(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
-        let frame = CsvReader::new(file).finish();
+        // Texts as they stand: what looks like a number in the first rows may be a name.
+        let options = CsvReadOptions::default().with_infer_schema_length(Some(0));
+        let frame = options.into_reader_with_file_handle(file).finish();
         frame.map(Self).map_err(|error| error.to_string())
     }
 
@@ -47,28 +50,31 @@ impl Columns {
         names.map(|name| name.as_str().to_owned()).collect()
     }
 
-    /// Numbers; not a number where there is none. Empty without the column.
-    pub(crate) fn numbers(&self, name: &str) -> Vec<f64> {
-        let cast = |name: &str| self.0.column(name)?.cast(&DataType::Float64);
-        let Ok(column) = cast(name) else {
-            return Vec::new();
-        };
-        let Ok(column) = column.f64() else {
-            return Vec::new();
-        };
-        column.iter().map(|x| x.unwrap_or(f64::NAN)).collect()
+    /// Numbers; not a number where there is none.
+    pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>, String> {
+        let column = self.cast(name, &DataType::Float64)?;
+        let column = column.f64().map_err(|error| error.to_string())?;
+        Ok(column.iter().map(|x| x.unwrap_or(f64::NAN)).collect())
     }
 
-    /// Texts; empty where there is none. Empty without the column.
-    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
-        let cast = |name: &str| self.0.column(name)?.cast(&DataType::String);
-        let Ok(column) = cast(name) else {
-            return Vec::new();
-        };
-        let Ok(column) = column.str() else {
-            return Vec::new();
-        };
+    /// Texts; empty where there is none.
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>, String> {
+        let column = self.cast(name, &DataType::String)?;
+        let column = column.str().map_err(|error| error.to_string())?;
         let texts = column.iter();
-        texts.map(|text| text.unwrap_or("").to_owned()).collect()
+        Ok(texts.map(|text| text.unwrap_or("").to_owned()).collect())
+    }
+
+    fn cast(&self, name: &str, kind: &DataType) -> Result<Column, String> {
+        let column = self.0.column(name);
+        let column = column.map_err(|_| format!("no column '{name}'"))?;
+        let cast = column.cast(kind);
+        let cast = cast.map_err(|error| format!("column '{name}': {error}"))?;
+        // A damaged page holds fewer values than the file promises.
+        if cast.len() == self.height() {
+            Ok(cast)
+        } else {
+            Err(format!("column '{name}' is cut"))
+        }
     }
 }
