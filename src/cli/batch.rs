@@ -413,7 +413,12 @@ fn retry(arguments: &RetryArguments) -> Result<ExitCode, String> {
         }
     }
     print(&format!(
-        "{n} failures forgotten; sulfit batch run tries these cells again\n"
+        "{n} failures forgotten{}\n",
+        if n == 0 {
+            ""
+        } else {
+            "; sulfit batch run tries these cells again"
+        }
     ));
     answer_campaign(&place, || RawDeed::Retried { forgotten: n });
     Ok(ExitCode::SUCCESS)

@@ -147,6 +147,11 @@ pub(super) fn print(text: &str) {
     }
 }
 
+/// Whether nobody wants summaries.
+pub(super) fn is_quiet() -> bool {
+    CONSOLE.get().is_some_and(|console| console.arguments.quiet)
+}
+
 /// What was asked for is no summary: it goes to stdout even if the command shall be quiet.
 pub(super) fn deliver(text: &str) {
     if CONSOLE.get().is_some_and(|console| console.arguments.json) {

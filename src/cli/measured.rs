@@ -210,6 +210,17 @@ fn hints(arguments: &SourceArguments, record: Option<&RecordFile>) -> Hints {
     }
 }
 
+/// What the checks found; of a quiet command what must not be overlooked.
+fn tell_findings(measured: &Measured, name: &str) {
+    if super::console::is_quiet() {
+        for doubt in report::doubts(measured, name) {
+            say(&doubt);
+        }
+    } else {
+        print(&report::findings(measured));
+    }
+}
+
 pub(super) fn run_inspect(arguments: &SourceArguments) -> Result<ExitCode, String> {
     let sources = read_sources(arguments)?;
     let mut found = Found::default();
@@ -218,7 +229,7 @@ pub(super) fn run_inspect(arguments: &SourceArguments) -> Result<ExitCode, Strin
         print(&report::describe(&source.measured, &source.name));
         print(&report::sections(&overview));
         print(&report::plots(&source.measured));
-        print(&report::findings(&source.measured));
+        tell_findings(&source.measured, &source.name);
         found.add(source, &overview);
     }
     found.answer(problems(&sources), None);
@@ -243,7 +254,7 @@ pub(super) fn run_import(arguments: &ImportArguments) -> Result<ExitCode, String
         let overview = overview(source);
         print(&report::describe(&source.measured, &source.name));
         print(&report::sections(&overview));
-        print(&report::findings(&source.measured));
+        tell_findings(&source.measured, &source.name);
         found.add(source, &overview);
     }
     let (code, problems) = (code(&sources), problems(&sources));
@@ -371,7 +382,7 @@ pub(super) fn run_analyze(arguments: &AnalyzeArguments) -> Result<ExitCode, Stri
         };
         let analyses = analyses(measured, &given);
         print(&report::sections(&analyses));
-        print(&report::findings(measured));
+        tell_findings(measured, &source.name);
         found.add(source, &analyses);
         if measured.technique == Technique::Voltammetry {
             let record = measured.record();

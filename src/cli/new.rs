@@ -25,6 +25,7 @@ use crate::estimate::Study;
 use crate::import::FolderFile;
 use crate::import::read_folder;
 use crate::mechanism::Mechanism;
+use crate::report::DATASET_FILE;
 use crate::report::Drafted;
 use crate::report::EXPERIMENT_FILE;
 use crate::report::RAW_FOLDER;
@@ -99,6 +100,20 @@ pub(super) fn run_new(arguments: &NewArguments) -> Result<ExitCode, String> {
     write(&staged, &drafted)?;
     staged.commit().map_err(|error| error.to_string())?;
     print(&draft_summary(&drafted, &arguments.dir, &study));
+    if super::console::is_quiet() {
+        for doubt in draft.doubts(&mechanism) {
+            super::say(&format!("warning: {doubt}"));
+        }
+        let required = drafted.required();
+        if !required.is_empty() {
+            let dataset = arguments.dir.join(DATASET_FILE);
+            super::say(&format!(
+                "to do: write {} into {}",
+                required.join(" and "),
+                dataset.display()
+            ));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

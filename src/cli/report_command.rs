@@ -47,13 +47,17 @@ pub(super) fn run_report(arguments: &ReportArguments) -> Result<ExitCode, String
         .map_err(|e| e.to_string())?;
     let document = document::document(&folders);
     let first = &arguments.folders[0];
-    let out = arguments.out.clone().unwrap_or_else(|| {
-        first.join(match arguments.format {
-            Format::Html => "report.html",
-            Format::Md => "report.md",
-            Format::Figures => "figures",
-        })
-    });
+    let name = match arguments.format {
+        Format::Html => "report.html",
+        Format::Md => "report.md",
+        Format::Figures => "figures",
+    };
+    let out = match &arguments.out {
+        None => first.join(name),
+        // A name that ends like a folder is one.
+        Some(out) if out.to_string_lossy().ends_with('/') => out.join(name),
+        Some(out) => out.clone(),
+    };
     match arguments.format {
         Format::Html => write(&out, document::page(&document)?.into_bytes())?,
         Format::Md => write(&out, document::summary(&document).into_bytes())?,
@@ -63,12 +67,20 @@ pub(super) fn run_report(arguments: &ReportArguments) -> Result<ExitCode, String
             write_files(&out, &files).map_err(|error| error.to_string())?;
         }
     }
-    let name = |path: &Path| path.display().to_string();
+    let left_out: Vec<String> = document.warnings().map(str::to_owned).collect();
+    if matches!(arguments.format, Format::Figures) {
+        // The other formats hold them.
+        for warning in &left_out {
+            super::say(&format!("warning: {warning}"));
+        }
+    }
     super::answer(|| {
+        let told = |path: &Path| path.display().to_string();
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
         report::document(&RawWritten {
-            folder: name(out.parent().unwrap_or(Path::new(""))),
-            files: vec![name(&out)],
-            failures: Vec::new(),
+            folder: told(parent.unwrap_or(Path::new("."))),
+            files: vec![told(&out)],
+            failures: left_out,
         })
     });
     print(&format!("report in {}\n", out.display()));

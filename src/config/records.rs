@@ -360,7 +360,10 @@ fn column(
 
 fn mass(place: &Place<'_>, key: &str, raw: &RawMass) -> Result<Mass, ConfigError> {
     let milligrams = |raw: RawNumber| match raw {
-        RawNumber::Known(mg) => place.number(key, mg * 1e-6, |m| m > 0.0, "a positive mass in mg"),
+        RawNumber::Known(mg) => {
+            let mass = place.number(key, mg, |m| m > 0.0, "a positive mass in mg")?;
+            Ok(mass * 1e-6)
+        }
         RawNumber::Required => {
             let expected = "a positive mass in mg; write the number in its place";
             Err(place.value(key, format!("\"{REQUIRED}\""), expected))

@@ -163,6 +163,14 @@ impl Document {
         })
     }
 
+    /// All warnings in their order.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.blocks().filter_map(|block| match block {
+            Block::Warning(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.sections.iter().flat_map(|section| &section.blocks)
     }
@@ -171,7 +179,8 @@ impl Document {
 impl From<f64> for Field {
     fn from(value: f64) -> Self {
         if value.is_finite() {
-            Self::Number(value)
+            // Zero has no sign here.
+            Self::Number(value + 0.0)
         } else {
             Self::Missing
         }

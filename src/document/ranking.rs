@@ -84,6 +84,7 @@ impl Scene<'_> {
             section.chart(map);
         }
         section.table(self.table());
+        section.table(self.sources());
         section
     }
 
@@ -168,7 +169,6 @@ impl Scene<'_> {
             "share of the prior",
             "rankable",
             "limited by",
-            "sources",
         ];
         let title = format!("Candidates by {}", self.quantity());
         let mut table = Table::new(self.id("candidates"), title, &columns);
@@ -188,8 +188,22 @@ impl Scene<'_> {
                 Field::from(c.prior_share),
                 Field::from(if c.rankable { "yes" } else { "no" }),
                 Field::from(c.limiting.clone().unwrap_or_default()),
-                Field::from(c.sources.join("; ")),
             ]);
+        }
+        table
+    }
+
+    /// Where the descriptors come from.
+    fn sources(&self) -> Table {
+        let title = "Sources of the descriptors";
+        let mut table = Table::new(self.id("sources"), title, &["candidate", "source"]);
+        for candidate in &self.ranking.candidates {
+            for source in &candidate.sources {
+                table.rows.push(vec![
+                    Field::from(candidate.name.as_str()),
+                    Field::from(source.as_str()),
+                ]);
+            }
         }
         table
     }

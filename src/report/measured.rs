@@ -10,6 +10,7 @@ use crate::analysis::Estimate;
 use crate::analysis::overview::Section;
 use crate::record::Measured;
 use crate::record::Quantity;
+use crate::record::Severity;
 use crate::record::Technique;
 use crate::units::digits;
 
@@ -86,6 +87,14 @@ pub fn findings(measured: &Measured) -> String {
         let _ = writeln!(text, "  {}: {finding}", finding.severity);
     }
     text
+}
+
+/// Warnings and problems alone, each with the name of the record.
+pub fn doubts(measured: &Measured, name: &str) -> Vec<String> {
+    let findings = measured.findings.iter();
+    let findings = findings.filter(|finding| finding.severity > Severity::Note);
+    let told = findings.map(|finding| format!("{name}: {}: {finding}", finding.severity));
+    told.collect()
 }
 
 /// Small plots of a record, for the terminal.

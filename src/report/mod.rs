@@ -83,6 +83,7 @@ pub use handover::HANDOVER_LAYOUT;
 pub use handover::RawFitted;
 pub use handover::RawHandover;
 pub use measured::describe;
+pub use measured::doubts;
 pub use measured::findings;
 pub use measured::plots;
 pub use measured::sections;

@@ -113,7 +113,7 @@ fn command(study: &Study, report: &FitReport) -> String {
     } else {
         file.to_owned()
     };
-    if report.variants.iter().all(|v| v.estimates.is_empty()) {
+    if report.variants.iter().all(|v| v.starts.is_empty()) {
         return format!("sulfit simulate {file}");
     }
     let mut command = format!("sulfit fit {file} --starts {}", study.settings.starts);

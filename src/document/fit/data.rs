@@ -105,7 +105,11 @@ fn numbers(scene: &Scene<'_>) -> Table {
             Field::from(o.model_sd),
             Field::from(o.z),
             Field::from(o.unit.as_str()),
-            Field::from(if o.used_in_fit { "fitted" } else { "compared" }),
+            Field::from(if o.used_in_fit && scene.is_fit() {
+                "fitted"
+            } else {
+                "compared"
+            }),
         ]);
     }
     table

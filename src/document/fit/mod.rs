@@ -66,10 +66,9 @@ impl Scene<'_> {
         self.result.data.as_deref().unwrap_or("given")
     }
 
-    /// Whether constants were estimated: a fit tells where it began, and of each constant what is known, be it nothing.
+    /// Whether constants were estimated: a fit tells where it began.
     pub(super) fn is_fit(&self) -> bool {
-        let mut parameters = self.best.parameters.iter();
-        parameters.any(|p| p.verdict_in_words.is_some()) || !self.best.starts.is_empty()
+        self.result.variants().any(|v| !v.starts.is_empty())
     }
 }
 
@@ -126,6 +125,11 @@ fn summary(scene: &Scene<'_>) -> Section {
         }
     }
     section.list(parameters::in_words(scene));
+    let kept = models::kept_in_words(scene);
+    if !kept.is_empty() {
+        section.paragraph("Kept from the fit:");
+        section.list(kept);
+    }
     section
 }
 

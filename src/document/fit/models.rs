@@ -10,6 +10,7 @@ use crate::document::Series;
 use crate::document::Table;
 use crate::document::numbers::raised;
 use crate::document::source::fit::Prediction;
+use crate::units::digits;
 
 pub(super) fn section(scene: &Scene<'_>) -> Section {
     let mut section = Section::new("Comparison of the variants");
@@ -23,8 +24,8 @@ pub(super) fn section(scene: &Scene<'_>) -> Section {
         "meaning",
         "weight",
         "log evidence",
-        "left-one-out",
-        "doubtful data of it",
+        "leave-one-out density",
+        "numbers whose leave-one-out is doubtful",
         "AICc",
         "BIC",
         "cost",
@@ -127,6 +128,32 @@ fn blind(word: &str) -> &str {
         "no" => "not blind",
         other => other,
     }
+}
+
+/// Each number that was kept from the fit beside what the variants say.
+pub(super) fn kept_in_words(scene: &Scene<'_>) -> Vec<String> {
+    let told = scene.best.predictions.iter().map(|kept| {
+        let variants = scene.result.variants().filter_map(|variant| {
+            let mut own = variant.predictions.iter();
+            let own = own.find(|p| p.id == kept.id && p.cell == kept.cell)?;
+            let value = digits(own.model?);
+            let sd = own
+                .sd
+                .map_or(String::new(), |sd| format!(" ± {}", digits(sd)));
+            Some(format!("{} {value}{sd}", variant.variant))
+        });
+        let variants: Vec<String> = variants.collect();
+        format!(
+            "{}, {}: {} {} {}; {}",
+            kept.id,
+            kept.cell,
+            scene.kind(),
+            digits(kept.measured),
+            raised(&kept.unit),
+            variants.join(", ")
+        )
+    });
+    told.collect()
 }
 
 fn prediction_table(scene: &Scene<'_>) -> Table {

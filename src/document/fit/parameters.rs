@@ -57,7 +57,7 @@ pub(super) fn in_words(scene: &Scene<'_>) -> Vec<String> {
             names.len(),
             judged.len(),
             verdict.replace('_', " "),
-            names.join(", ")
+            names.join("; ")
         )
     });
     sentences.collect()

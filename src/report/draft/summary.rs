@@ -70,7 +70,8 @@ fn write_summary(
     }
     let experiment = folder.join(EXPERIMENT_FILE);
     let required = drafted.required();
-    if !required.is_empty() {
+    let is_ready = required.is_empty();
+    if !is_ready {
         let dataset = folder.join(DATASET_FILE);
         writeln!(
             text,
@@ -79,7 +80,8 @@ fn write_summary(
             dataset.display()
         )?;
     }
-    writeln!(text, "next: sulfit fit {}", experiment.display())
+    let then = if is_ready { "next" } else { "then" };
+    writeln!(text, "{then}: sulfit fit {}", experiment.display())
 }
 
 fn write_fitted(text: &mut String, study: &Study) -> std::fmt::Result {
