@@ -19,6 +19,7 @@ pub use folder::Progress;
 pub use folder::State;
 pub use folder::keys;
 pub use pool::CatalystConstant;
+pub use pool::CatalystEstimate;
 pub use pool::pooled;
 pub use suspicion::Suspicion;
 pub use suspicion::suspicions;

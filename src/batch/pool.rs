@@ -46,12 +46,19 @@ pub struct CatalystConstant {
     pub n_left_out: usize,
     /// Cells whose data say next to nothing about the constant beside its prior: they do not count either.
     pub n_uninformed: usize,
+    /// What its cells say together; none if not one of them counts.
+    pub estimate: Option<CatalystEstimate>,
+    /// Root mean square of what the fits leave open, in ln.
+    pub of_fits: f64,
+}
+
+/// A constant as the cells of a catalyst know it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CatalystEstimate {
     /// Median and 95 % interval for the catalyst, in the unit.
     pub interval: [f64; 3],
     /// Median of the scatter of its cells, in ln; common to all catalysts.
     pub between_cells: f64,
-    /// Root mean square of what the fits leave open, in ln.
-    pub of_fits: f64,
 }
 
 /// The cells of a catalyst for one constant.
@@ -91,42 +98,56 @@ pub fn pooled(
     let mut constants = Vec::new();
     for ((parameter, unit), mut catalysts) in of_parameter {
         catalysts.values_mut().for_each(leave_out);
-        // A catalyst whose cells all know nothing is told by nobody.
-        catalysts.retain(|_, cells| !cells.known.is_empty());
-        let all = catalysts.values().flat_map(|cells| &cells.known);
-        let mut values: Vec<f64> = all.map(|(value, _)| *value).collect();
-        values.sort_by(f64::total_cmp);
-        let Some(centre) = values.get(values.len() / 2).copied() else {
-            continue;
-        };
-        let levels: Vec<(&str, Level)> = catalysts
-            .iter()
-            .map(|(catalyst, cells)| {
-                let cells = cells.known.iter().map(|(v, sd)| (v - centre, *sd));
-                let level = Level {
-                    descriptors: Vec::new(),
-                    cells: cells.collect(),
-                };
-                (*catalyst, level)
-            })
-            .collect();
-        let told = one(parameter, &levels, seed)?;
-        constants.extend(told.into_iter().map(|(catalyst, interval, within, n)| {
-            let cells = &catalysts[catalyst];
-            CatalystConstant {
-                parameter: parameter.to_owned(),
-                unit: unit.to_owned(),
-                n_cells: n,
-                n_left_out: cells.n_left_out,
-                n_uninformed: cells.n_uninformed,
-                interval: interval.map(|x| (x + centre).exp()),
-                between_cells: within,
-                of_fits: root_mean_square(&cells.of_fits),
-                catalyst: catalyst.to_owned(),
-            }
+        let estimates = estimated(parameter, &catalysts, seed)?;
+        constants.extend(catalysts.iter().map(|(catalyst, cells)| CatalystConstant {
+            parameter: parameter.to_owned(),
+            unit: unit.to_owned(),
+            catalyst: (*catalyst).to_owned(),
+            n_cells: cells.known.len(),
+            n_left_out: cells.n_left_out,
+            n_uninformed: cells.n_uninformed,
+            estimate: estimates.get(catalyst).copied(),
+            of_fits: root_mean_square(&cells.of_fits),
         }));
     }
     Ok(constants)
+}
+
+/// The joint estimate of all catalysts of which a cell says something.
+fn estimated<'c>(
+    parameter: &str,
+    catalysts: &OfCatalysts<'c>,
+    seed: u64,
+) -> Result<BTreeMap<&'c str, CatalystEstimate>, String> {
+    let all = catalysts.values().flat_map(|cells| &cells.known);
+    let mut values: Vec<f64> = all.map(|(value, _)| *value).collect();
+    values.sort_by(f64::total_cmp);
+    let Some(centre) = values.get(values.len() / 2).copied() else {
+        return Ok(BTreeMap::new());
+    };
+    let known = catalysts
+        .iter()
+        .filter(|(_, cells)| !cells.known.is_empty());
+    let levels: Vec<(&str, Level)> = known
+        .map(|(catalyst, cells)| {
+            let cells = cells.known.iter().map(|(v, sd)| (v - centre, *sd));
+            let level = Level {
+                descriptors: Vec::new(),
+                cells: cells.collect(),
+            };
+            (*catalyst, level)
+        })
+        .collect();
+    let told = one(parameter, &levels, seed)?.into_iter();
+    let told = told.map(|(catalyst, interval, between_cells)| {
+        let interval = interval.map(|x| (x + centre).exp());
+        let estimate = CatalystEstimate {
+            interval,
+            between_cells,
+        };
+        (catalyst, estimate)
+    });
+    Ok(told.collect())
 }
 
 /// For every constant with its unit, what all cells say of it.
@@ -190,8 +211,8 @@ fn leave_out(cells: &mut Cells) {
     cells.n_left_out = before - cells.known.len();
 }
 
-/// Catalyst, median and interval, scatter of cells, number of cells.
-type Told<'c> = (&'c str, [f64; 3], f64, usize);
+/// Catalyst, median and interval, scatter of cells.
+type Told<'c> = (&'c str, [f64; 3], f64);
 
 fn one<'c>(
     parameter: &str,
@@ -223,7 +244,7 @@ fn one<'c>(
             })
             .collect();
         let interval = [0.5, 0.025, 0.975].map(|p| quantile(&draws, p));
-        (*catalyst, interval, within, level.cells.len())
+        (*catalyst, interval, within)
     });
     Ok(told.collect())
 }

@@ -166,11 +166,14 @@ fn catalysts(constants: &[CatalystConstant]) -> Vec<Column> {
             "cells_without_information",
             rows().map(|c| Some(c.n_uninformed as f64)),
         ),
-        numbers("median", rows().map(|c| Some(c.interval[0]))),
-        numbers("lower", rows().map(|c| Some(c.interval[1]))),
-        numbers("upper", rows().map(|c| Some(c.interval[2]))),
+        numbers("median", rows().map(|c| Some(c.estimate?.interval[0]))),
+        numbers("lower", rows().map(|c| Some(c.estimate?.interval[1]))),
+        numbers("upper", rows().map(|c| Some(c.estimate?.interval[2]))),
         texts("unit", rows().map(|c| &c.unit)),
-        numbers("sd_ln_between_cells", rows().map(|c| Some(c.between_cells))),
+        numbers(
+            "sd_ln_between_cells",
+            rows().map(|c| Some(c.estimate?.between_cells)),
+        ),
         numbers("sd_ln_of_fits", rows().map(|c| Some(c.of_fits))),
     ]
 }
@@ -249,7 +252,8 @@ fn write_summary(
             suspicion.reasons.join("; ")
         )?;
     }
-    let several = constants.iter().filter(|c| c.n_cells > 1);
+    let cells = |c: &CatalystConstant| c.n_cells + c.n_left_out + c.n_uninformed;
+    let several = constants.iter().filter(|c| cells(c) > 1);
     let several: Vec<&CatalystConstant> = several.collect();
     if !several.is_empty() {
         writeln!(
@@ -258,18 +262,20 @@ fn write_summary(
         )?;
     }
     for c in several.iter().take(4 * TOLD) {
-        let [median, lower, upper] = c.interval.map(short);
-        writeln!(
+        write!(
             text,
-            "  {:<16} {:<16} {} cells  {median} [{lower}, {upper}] {}  {:.2} | {:.2}{}",
-            c.parameter,
-            c.catalyst,
-            c.n_cells,
-            c.unit,
-            c.between_cells,
-            c.of_fits,
-            not_counted(c)
+            "  {:<16} {:<16} {} cells  ",
+            c.parameter, c.catalyst, c.n_cells
         )?;
+        match c.estimate {
+            Some(estimate) => {
+                let [median, lower, upper] = estimate.interval.map(short);
+                let (unit, within) = (&c.unit, estimate.between_cells);
+                write!(text, "{median} [{lower}, {upper}] {unit}  {within:.2}")?;
+            }
+            None => write!(text, "known by its prior only  –")?,
+        }
+        writeln!(text, " | {:.2}{}", c.of_fits, not_counted(c))?;
     }
     Ok(())
 }

@@ -474,15 +474,16 @@ fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
 }
 
 fn raw_catalyst(constant: CatalystConstant) -> RawCatalyst {
-    let [median, lower, upper] = constant.interval;
+    let interval = constant.estimate.map(|estimate| estimate.interval);
+    let end = |at: usize| interval.map(|interval| interval[at]);
     RawCatalyst {
         catalyst: constant.catalyst,
         parameter: constant.parameter,
         unit: constant.unit,
         cells: constant.n_cells,
-        median,
-        lower,
-        upper,
+        median: end(0),
+        lower: end(1),
+        upper: end(2),
     }
 }
 

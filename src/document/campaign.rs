@@ -128,7 +128,7 @@ impl Scene<'_> {
         let Some(catalysts) = &self.campaign.catalysts else {
             return Ok(section);
         };
-        section.paragraph("Median and 95 % interval of each constant over the cells of a catalyst; the scatter between cells and what each fit leaves open are told apart, as standard deviations of the logarithm.");
+        section.paragraph("Median and 95 % interval of each constant over the cells of a catalyst; the scatter between cells and what each fit leaves open are told apart, as standard deviations of the logarithm. A catalyst without a value has cells that know no more than the prior.");
         let (constants, names) = (catalysts.texts("parameter")?, catalysts.texts("catalyst")?);
         let columns = ["median", "lower", "upper"].map(|c| catalysts.numbers(c));
         let [median, lower, upper] = all(columns)?;

@@ -415,12 +415,12 @@ pub struct RawCatalyst {
     pub unit: String,
     /// Number of cells.
     pub cells: usize,
-    /// Median, in the unit.
-    pub median: f64,
+    /// Median, in the unit; none if no cell knows more than its prior.
+    pub median: Option<f64>,
     /// Lower end of the 95 % interval, in the unit.
-    pub lower: f64,
+    pub lower: Option<f64>,
     /// Upper end of the 95 % interval, in the unit.
-    pub upper: f64,
+    pub upper: Option<f64>,
 }
 
 #[cfg(test)]
