@@ -1,6 +1,7 @@
 //! What is told of a prediction: capacity over loading and rate, what limits it, and how earlier predictions fared.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Axis;
 use super::Chart;
@@ -255,6 +256,13 @@ impl Scene<'_> {
             return section;
         };
         section.paragraph("By how much the quantity would rise, relatively, if a process were faster by the same share; of all processes of a kind together.");
+        // A process keeps its colour over all charts.
+        let grid = self.prediction.grid.iter();
+        let all: BTreeSet<&String> = grid
+            .filter_map(|p| p.rate_control.as_ref())
+            .flat_map(BTreeMap::keys)
+            .collect();
+        let group = |name: &str| all.iter().position(|own| *own == name).unwrap_or(0);
         for cycle in self.cycles() {
             let quantity = self.quantities().into_iter().next().unwrap_or_default();
             let points = self.points(&quantity, cycle);
@@ -269,12 +277,12 @@ impl Scene<'_> {
                 *entry = entry.max(control.unwrap_or(0.0).abs());
             }
             let told = largest.iter().filter(|(_, value)| **value > 0.01);
-            let series = told.enumerate().map(|(group, (name, _))| {
+            let series = told.map(|(name, _)| {
                 let controls = points.iter().filter_map(|p| {
                     let control = p.rate_control.as_ref()?.get(*name)?;
                     Some((p.loading_mg_cm2, (*control)?))
                 });
-                Series::new(*name, Mark::Line, group, controls.collect())
+                Series::new(*name, Mark::Line, group(name), controls.collect())
             });
             section.chart(Chart::lines(
                 self.id(&format!("control_cycle_{cycle}")),
