@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::Block;
 use super::Document;
 use super::Section;
+use super::Told;
 use super::campaign;
 use super::fit;
 use super::folder::Contents;
@@ -82,9 +83,6 @@ fn name_apart(document: &mut Document) {
         *id = name;
     }
 }
-
-/// What is told of one folder.
-pub(super) type Told = (String, Vec<(String, String)>, Vec<Section>);
 
 fn told(folder: &ResultFolder, prefix: &str) -> Told {
     match &folder.contents {

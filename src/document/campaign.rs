@@ -9,7 +9,7 @@ use super::Mark;
 use super::Section;
 use super::Series;
 use super::Table;
-use super::assemble::Told;
+use super::Told;
 use super::numbers::plain;
 use super::numbers::raised;
 use super::source::campaign::Campaign;

@@ -45,6 +45,9 @@ pub struct Document {
     pub sections: Vec<Section>,
 }
 
+/// What is told of one folder: title, where it comes from, sections.
+type Told = (String, Vec<(String, String)>, Vec<Section>);
+
 /// A section.
 #[derive(Clone, Debug)]
 pub struct Section {

@@ -12,7 +12,7 @@ use super::Section;
 use super::Series;
 use super::Source;
 use super::Table;
-use super::assemble::Told;
+use super::Told;
 use super::numbers::capital;
 use super::numbers::raised;
 use super::source::prediction::GridPoint;

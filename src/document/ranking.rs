@@ -10,7 +10,7 @@ use super::Mark;
 use super::Section;
 use super::Series;
 use super::Table;
-use super::assemble::Told;
+use super::Told;
 use super::numbers::raised;
 use super::source::ranking::Candidate;
 use super::source::ranking::Ranking;

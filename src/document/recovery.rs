@@ -7,7 +7,7 @@ use super::Mark;
 use super::Section;
 use super::Series;
 use super::Table;
-use super::assemble::Told;
+use super::Told;
 use super::source::recovery::Recovered;
 use super::source::recovery::Recovery;
 

@@ -3,7 +3,7 @@
 use super::Field;
 use super::Section;
 use super::Table;
-use super::assemble::Told;
+use super::Told;
 use crate::report::RawCard;
 
 pub(super) fn told(card: &RawCard, prefix: &str) -> Told {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::Section;
 use super::Source;
-use super::assemble::Told;
+use super::Told;
 use super::numbers::plain;
 use super::source::fit::FitResult;
 use super::source::fit::VariantResult;
