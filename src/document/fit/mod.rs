@@ -127,7 +127,11 @@ fn summary(scene: &Scene<'_>) -> Section {
     section.list(parameters::in_words(scene));
     let kept = models::kept_in_words(scene);
     if !kept.is_empty() {
-        section.paragraph("Kept from the fit:");
+        section.paragraph(if scene.is_fit() {
+            "Kept from the fit:"
+        } else {
+            "To be predicted, beside what is known:"
+        });
         section.list(kept);
     }
     section
