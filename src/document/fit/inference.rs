@@ -12,6 +12,7 @@ use crate::document::Table;
 use crate::document::numbers::raised;
 use crate::document::source::fit::Handover;
 use crate::document::source::fit::Identifiability;
+use crate::document::source::fit::Posterior;
 use crate::document::source::table::Columns;
 
 /// Pairs of constants that are drawn.
@@ -195,6 +196,13 @@ fn pairs(scene: &Scene<'_>) -> Result<Vec<Chart>, String> {
     Ok(charts.collect())
 }
 
+/// Vehtari, Gelman, Simpson, Carpenter & Bürkner, Bayesian Anal. 16 (2021), 667.
+fn is_trusted(posterior: &Posterior) -> bool {
+    posterior.r_hat_max.is_some_and(|r_hat| r_hat < 1.01)
+        && posterior.ess_min.is_some_and(|ess| ess > 400.0)
+        && posterior.divergences == 0
+}
+
 fn posterior(scene: &Scene<'_>, section: &mut Section) {
     let best = scene.best;
     if let Some(posterior) = &best.posterior {
@@ -207,6 +215,11 @@ fn posterior(scene: &Scene<'_>, section: &mut Section) {
             posterior.divergences,
             posterior.failed_evaluations
         ));
+    }
+    if let Some(posterior) = &best.posterior
+        && !is_trusted(posterior)
+    {
+        section.warning("R-hat above 1.01, fewer than 400 effective draws, or divergences: these draws are not to be trusted; ask for more.");
     }
     if let Some(weighted) = &best.posterior_by_surrogate {
         let k = weighted.pareto_k;

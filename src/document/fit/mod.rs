@@ -125,15 +125,7 @@ fn summary(scene: &Scene<'_>) -> Section {
         }
     }
     section.list(parameters::in_words(scene));
-    let kept = models::kept_in_words(scene);
-    if !kept.is_empty() {
-        section.paragraph(if scene.is_fit() {
-            "Kept from the fit:"
-        } else {
-            "To be predicted, beside what is known:"
-        });
-        section.list(kept);
-    }
+    models::tell_kept(scene, &mut section);
     section
 }
 

@@ -130,8 +130,22 @@ fn blind(word: &str) -> &str {
     }
 }
 
+/// Tells the numbers that are to be predicted.
+pub(super) fn tell_kept(scene: &Scene<'_>, section: &mut Section) {
+    let kept = kept_in_words(scene);
+    if kept.is_empty() {
+        return;
+    }
+    section.paragraph(if scene.is_fit() {
+        "Kept from the fit:"
+    } else {
+        "To be predicted, beside what is known:"
+    });
+    section.list(kept);
+}
+
 /// Each number that was kept from the fit beside what the variants say.
-pub(super) fn kept_in_words(scene: &Scene<'_>) -> Vec<String> {
+fn kept_in_words(scene: &Scene<'_>) -> Vec<String> {
     let told = scene.best.predictions.iter().map(|kept| {
         let variants = scene.result.variants().filter_map(|variant| {
             let mut own = variant.predictions.iter();
