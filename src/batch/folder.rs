@@ -30,6 +30,8 @@ use crate::numerics::fingerprint::fingerprint;
 const CHECKSUMS: &str = "checksums.json";
 /// What a worker is asked to do.
 const JOB: &str = "job.json";
+/// Folder of the inputs of a finished fit.
+const INPUT: &str = "input";
 /// The list of cells and keys.
 const INDEX: &str = "cells.csv";
 
@@ -201,7 +203,8 @@ impl CampaignFolder {
         }
     }
 
-    /// Writes what a worker needs; what an interrupted one has left stays.
+    /// Writes what a worker needs; what an interrupted one has left stays. Whoever hands out the fit again, after a
+    /// loss of power too, writes it again: nothing waits for the disk.
     ///
     /// # Errors
     /// [`FolderError`] if it cannot be written.
@@ -210,10 +213,10 @@ impl CampaignFolder {
         let written = (|| -> std::io::Result<()> {
             fs::create_dir_all(&folder)?;
             for (name, text) in &instance.files {
-                write_whole(&folder.join(name), text.as_bytes())?;
+                swap_in(&folder.join(name), text.as_bytes(), Sync::Later)?;
             }
             let job = serde_json::to_vec_pretty(job).map_err(std::io::Error::other)?;
-            write_whole(&folder.join(JOB), &job)
+            swap_in(&folder.join(JOB), &job, Sync::Later)
         })();
         written.map_err(|e| FolderError::unwritable(&folder, &e))
     }
@@ -230,20 +233,21 @@ impl CampaignFolder {
     }
 
     /// Moves a finished report into its place, with the inputs beside it and numbers for the content of every file.
+    /// A loss of power before [`CampaignFolder::settle`] may damage it, which its numbers tell.
     ///
     /// # Errors
     /// [`FolderError`] if it cannot be written.
     pub fn finish(&self, key: &str, report: &Path, inputs: &[String]) -> Result<(), FolderError> {
         let (work, place) = (self.work(key), self.fit(key));
         let moved = (|| -> std::io::Result<()> {
-            let folder = report.join("input");
+            let folder = report.join(INPUT);
             fs::create_dir_all(&folder)?;
             for name in inputs {
                 fs::copy(work.join(name), folder.join(name))?;
             }
             let checksums = checksums(report)?;
             let json = serde_json::to_vec_pretty(&checksums).map_err(std::io::Error::other)?;
-            write_whole(&report.join(CHECKSUMS), &json)?;
+            fs::write(report.join(CHECKSUMS), &json)?;
             if place.exists() {
                 // A damaged one: what is there has no checksums or wrong ones.
                 fs::remove_dir_all(&place)?;
@@ -254,6 +258,27 @@ impl CampaignFolder {
         // What is left over does no harm.
         let _ = fs::remove_dir_all(&work);
         Ok(())
+    }
+
+    /// Waits until a finished fit is on disk, so that no loss of power takes it back.
+    ///
+    /// # Errors
+    /// [`FolderError`] if the disk does not take it.
+    pub fn settle(&self, key: &str) -> Result<(), FolderError> {
+        let place = self.fit(key);
+        let settled = (|| -> std::io::Result<()> {
+            for path in files(&place)? {
+                File::options().append(true).open(path)?.sync_all()?;
+            }
+            if cfg!(unix) {
+                let folders = [place.join(INPUT), place.clone(), self.root.join("fits")];
+                for folder in folders {
+                    File::open(folder)?.sync_all()?;
+                }
+            }
+            Ok(())
+        })();
+        settled.map_err(|e| FolderError::unwritable(&place, &e))
     }
 
     /// Whether every file of a finished fit is as it was written.
@@ -370,33 +395,58 @@ fn header(campaign: &Campaign) -> String {
     format!("key,name,{:016x}", campaign.fingerprint())
 }
 
-/// Numbers for the content of every file below a folder, without the list itself.
-fn checksums(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
-    let mut all = BTreeMap::new();
+/// Every file below a folder.
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(next) = waiting.pop() {
         for entry in fs::read_dir(&next)? {
             let path = entry?.path();
             if path.is_dir() {
                 waiting.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(folder).unwrap_or(&path);
-            let name = name.to_string_lossy().into_owned();
-            if name != CHECKSUMS {
-                all.insert(name, format!("{:016x}", fingerprint(&fs::read(&path)?)));
+            } else {
+                all.push(path);
             }
         }
     }
     Ok(all)
 }
 
+/// Numbers for the content of every file below a folder, without the list itself.
+fn checksums(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for path in files(folder)? {
+        let name = path.strip_prefix(folder).unwrap_or(&path);
+        let name = name.to_string_lossy().into_owned();
+        if name != CHECKSUMS {
+            all.insert(name, format!("{:016x}", fingerprint(&fs::read(&path)?)));
+        }
+    }
+    Ok(all)
+}
+
+/// When the content of a file has to be on disk.
+#[derive(Clone, Copy, PartialEq)]
+enum Sync {
+    /// Before it has its name.
+    First,
+    /// Whenever the system finds time.
+    Later,
+}
+
 /// A file appears whole or not at all, and is on disk before it has its name.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    swap_in(path, bytes, Sync::First)
+}
+
+/// A file appears whole or not at all.
+fn swap_in(path: &Path, bytes: &[u8], sync: Sync) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.as_file().sync_data()?;
+    if sync == Sync::First {
+        file.as_file().sync_data()?;
+    }
     file.persist(path)?;
     Ok(())
 }

@@ -20,6 +20,7 @@ pub use folder::State;
 pub use folder::keys;
 pub use pool::CatalystConstant;
 pub use pool::CatalystEstimate;
+pub use pool::Pooled;
 pub use pool::pooled;
 pub use suspicion::Suspicion;
 pub use suspicion::suspicions;

@@ -61,6 +61,15 @@ pub struct CatalystEstimate {
     pub between_cells: f64,
 }
 
+/// The constants of all catalysts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pooled {
+    /// One by one, by parameter and catalyst.
+    pub constants: Vec<CatalystConstant>,
+    /// Parameters whose joint estimate failed, and why: their constants have none.
+    pub failures: Vec<String>,
+}
+
 /// The cells of a catalyst for one constant.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Cells {
@@ -78,12 +87,8 @@ type OfCatalysts<'c> = BTreeMap<&'c str, Cells>;
 /// uncertainty, are left out. Those in `shared` have one value for all cells, whatever their catalyst.
 ///
 /// # Errors
-/// If no cell has a shared parameter, or the sampler gives up.
-pub fn pooled(
-    cells: &[CollectedCell],
-    shared: &[String],
-    seed: u64,
-) -> Result<Vec<CatalystConstant>, String> {
+/// If no cell has a shared parameter.
+pub fn pooled(cells: &[CollectedCell], shared: &[String], seed: u64) -> Result<Pooled, String> {
     let all = || cells.iter().flat_map(|cell| &cell.report.parameters);
     for name in shared {
         if !all().any(|p| p.name == *name) {
@@ -95,10 +100,14 @@ pub fn pooled(
         }
     }
     let of_parameter = gathered(cells, shared);
-    let mut constants = Vec::new();
+    let mut pooled = Pooled::default();
     for ((parameter, unit), mut catalysts) in of_parameter {
         catalysts.values_mut().for_each(leave_out);
-        let estimates = estimated(parameter, &catalysts, seed)?;
+        let estimates = estimated(parameter, &catalysts, seed).unwrap_or_else(|failure| {
+            pooled.failures.push(failure);
+            BTreeMap::new()
+        });
+        let constants = &mut pooled.constants;
         constants.extend(catalysts.iter().map(|(catalyst, cells)| CatalystConstant {
             parameter: parameter.to_owned(),
             unit: unit.to_owned(),
@@ -110,7 +119,7 @@ pub fn pooled(
             of_fits: root_mean_square(&cells.of_fits),
         }));
     }
-    Ok(constants)
+    Ok(pooled)
 }
 
 /// The joint estimate of all catalysts of which a cell says something.

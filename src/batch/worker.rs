@@ -3,6 +3,9 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use super::folder::CampaignFolder;
 use super::folder::Failure;
 use super::folder::Job;
@@ -16,7 +19,8 @@ use crate::estimate::fit;
 use crate::report;
 
 /// How a worker ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// The result is in its place.
     Done,

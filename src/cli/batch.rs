@@ -1,7 +1,11 @@
 //! `sulfit batch`: many cells, one process per fit, nothing remembered but what lies on disk.
 
+mod board;
+mod pipe;
+mod process;
 mod run;
 mod submit;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,12 +20,11 @@ use clap::Subcommand;
 use super::EXIT_INCOMPLETE;
 use super::console::answer;
 use super::print;
-use super::progress::Terminal;
 use super::say;
 use super::state::FolderArchive;
 use crate::batch::CampaignFolder;
 use crate::batch::CatalystConstant;
-use crate::batch::Ended;
+use crate::batch::Pooled;
 use crate::batch::Progress;
 use crate::batch::State;
 use crate::batch::campaign_summary;
@@ -29,7 +32,6 @@ use crate::batch::collect;
 use crate::batch::keys;
 use crate::batch::pooled;
 use crate::batch::suspicions;
-use crate::batch::work;
 use crate::batch::write_campaign;
 use crate::config::Campaign;
 use crate::config::CampaignCell;
@@ -46,11 +48,8 @@ use crate::report::RawReason;
 use crate::report::RawSuspicious;
 use run::RunArguments;
 use submit::SubmitArguments;
+use work::WorkArguments;
 
-/// A worker found somebody else at its fit.
-const EXIT_BUSY: u8 = 3;
-/// A worker recorded a failure.
-const EXIT_FAILED: u8 = 4;
 /// Seed of what is estimated over all cells.
 const SEED: u64 = 1;
 /// Reasons of failures that `status` tells.
@@ -91,7 +90,7 @@ enum BatchCommand {
         after_help = "Example:\n  sulfit batch submit tests/files/good/campaign/campaign.toml --slurm --dry-run"
     )]
     Submit(SubmitArguments),
-    /// One fit, for `run`
+    /// One fit after the other, for `run`
     #[command(hide = true)]
     Work(WorkArguments),
 }
@@ -115,14 +114,6 @@ struct RetryArguments {
     cells: Vec<String>,
 }
 
-#[derive(Args)]
-struct WorkArguments {
-    /// Folder of the campaign
-    folder: PathBuf,
-    /// Key of the fit
-    key: String,
-}
-
 pub(super) fn run_batch(arguments: &BatchArguments) -> Result<ExitCode, String> {
     match &arguments.command {
         BatchCommand::Run(arguments) => run::run(arguments),
@@ -130,7 +121,7 @@ pub(super) fn run_batch(arguments: &BatchArguments) -> Result<ExitCode, String> 
         BatchCommand::Retry(arguments) => retry(arguments),
         BatchCommand::Collect(arguments) => collect_all(arguments),
         BatchCommand::Submit(arguments) => submit::submit(arguments),
-        BatchCommand::Work(arguments) => work_one(arguments),
+        BatchCommand::Work(arguments) => work::serve(arguments),
     }
 }
 
@@ -435,7 +426,10 @@ fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
     }
     let collected = collect(&place.folder, &done);
     let suspicions = suspicions(&collected.cells);
-    let constants = pooled(&collected.cells, &place.campaign.shared, SEED)?;
+    let Pooled {
+        constants,
+        failures,
+    } = pooled(&collected.cells, &place.campaign.shared, SEED)?;
     let folder = place.folder.root().join("collected");
     write_campaign(&folder, &collected, &suspicions, &constants)
         .map_err(|error| error.to_string())?;
@@ -450,6 +444,12 @@ fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
             "{cell}: its report cannot be read: {reason}; sulfit batch run fits it again"
         ));
     }
+    for failure in &failures {
+        say(&format!(
+            "constants of catalysts: {failure}; catalysts.csv has no estimate of it"
+        ));
+    }
+    let is_whole = collected.damaged.is_empty() && failures.is_empty();
     answer_campaign(&place, || RawDeed::Collected {
         tables: folder.display().to_string(),
         suspicious: suspicions
@@ -470,7 +470,11 @@ fn collect_all(arguments: &PlaceArguments) -> Result<ExitCode, String> {
             })
             .collect(),
     });
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_INCOMPLETE)
+    })
 }
 
 fn raw_catalyst(constant: CatalystConstant) -> RawCatalyst {
@@ -485,25 +489,4 @@ fn raw_catalyst(constant: CatalystConstant) -> RawCatalyst {
         lower: end(1),
         upper: end(2),
     }
-}
-
-/// One fit in this process.
-fn work_one(arguments: &WorkArguments) -> Result<ExitCode, String> {
-    let folder = CampaignFolder::new(&arguments.folder);
-    let monitor = Terminal::new();
-    let ended = super::in_pool(Some(1), || {
-        work(&folder, &arguments.key, &monitor, |place, study| {
-            FolderArchive::new(place, study)
-        })
-    })??;
-    monitor.finish();
-    Ok(match ended {
-        Ended::Done => ExitCode::SUCCESS,
-        Ended::Busy => ExitCode::from(EXIT_BUSY),
-        Ended::Interrupted => ExitCode::from(EXIT_INCOMPLETE),
-        Ended::Failed(failure) => {
-            say(&format!("{}: {}", failure.cell, failure.reason));
-            ExitCode::from(EXIT_FAILED)
-        }
-    })
 }

@@ -10,7 +10,9 @@ use std::sync::OnceLock;
 
 use clap::ArgAction;
 use clap::Args;
+use indicatif::MultiProgress;
 use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -211,11 +213,23 @@ pub(super) fn new_bar() -> ProgressBar {
     bar
 }
 
-/// The options that a process started by this one shall have too; its log goes into `folder`.
-pub(super) fn passed_on(folder: &Path) -> Vec<std::ffi::OsString> {
+/// A bar that steps aside from now on together with the lines that are added below it.
+pub(super) fn new_bars() -> (MultiProgress, ProgressBar) {
+    let bars = MultiProgress::new();
+    if is_quiet() {
+        bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let whole = bars.add(ProgressBar::new_spinner());
+    if let Ok(mut present) = BAR.lock() {
+        *present = Some(whole.clone());
+    }
+    (bars, whole)
+}
+
+/// The options that a process started by this one shall have too: it writes into the same log.
+pub(super) fn passed_on() -> Vec<std::ffi::OsString> {
     let log = CONSOLE.get().and_then(|c| c.arguments.log.as_ref());
-    let file = log.map(|_| folder.join("fit.log").into_os_string());
-    file.map_or_else(Vec::new, |file| vec!["--log".into(), file])
+    log.map_or_else(Vec::new, |file| vec!["--log".into(), file.into()])
 }
 
 /// Does something on stderr while no bar is in the way.

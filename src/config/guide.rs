@@ -11,7 +11,6 @@ use super::surrogate::read_surrogate;
 use crate::estimate::Guide;
 use crate::estimate::Study;
 use crate::estimate::guide_fits;
-use crate::numerics::fingerprint::fingerprint;
 
 /// What says that none is wanted.
 const NONE: &str = "none";
@@ -62,7 +61,7 @@ impl Builder<'_> {
     fn guide(&self, study: &Study, folder: &Path) -> Result<Guide, ConfigError> {
         let surrogate = read_surrogate(folder, self.mechanism)?;
         let guide = Guide {
-            fingerprint: fingerprint(&surrogate.number_networks.to_bytes()),
+            fingerprint: surrogate.number_networks.fingerprint(),
             starts: self.raw.fit.surrogate_starts.unwrap_or(SURROGATE_STARTS),
             surrogate: Arc::new(surrogate),
         };

@@ -14,6 +14,7 @@ mod guide;
 mod handover;
 mod keys;
 mod measurement;
+mod memory;
 mod model;
 mod model_file;
 mod nearest;

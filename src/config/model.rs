@@ -8,6 +8,7 @@ use super::error::Place;
 use super::error::parse_toml;
 use super::error::plain;
 use super::error::read_text;
+use super::memory::Memory;
 use super::model_file::RawCell;
 use super::model_file::RawCoefficient;
 use super::model_file::RawDepth;
@@ -51,6 +52,12 @@ pub fn read_mechanism(path: &Path) -> Result<Mechanism, ConfigError> {
 /// # Errors
 /// [`ConfigError`] with the line or key at fault.
 pub fn parse_mechanism(path: &Path, text: &str) -> Result<Mechanism, ConfigError> {
+    static READ: Memory<String, Mechanism> = Memory::new();
+    let read = READ.recall(text.to_owned(), |text| mechanism(path, text));
+    read.map(|mechanism| Mechanism::clone(&mechanism))
+}
+
+fn mechanism(path: &Path, text: &str) -> Result<Mechanism, ConfigError> {
     let raw: RawModel = parse_toml(path, text)?;
     let place = Place::new(path);
     let parameters = parameters(&place, &raw.parameter)?;

@@ -1,10 +1,12 @@
 //! Folders of surrogates: card and networks become a surrogate for one mechanism.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::ConfigError;
 use super::error::Place;
 use super::error::read_text;
+use super::memory::Memory;
 use crate::mechanism::Mechanism;
 use crate::mechanism::Scale;
 use crate::report::CARD_LAYOUT;
@@ -51,6 +53,15 @@ pub fn read_card(path: &Path) -> Result<RawCard, ConfigError> {
     })
 }
 
+/// All that networks are made of.
+#[derive(PartialEq)]
+struct Content {
+    bytes: Vec<u8>,
+    n_inputs: usize,
+    n_members: usize,
+    departments: Vec<Department>,
+}
+
 struct Reader<'a> {
     place: Place<'a>,
     folder: &'a Path,
@@ -91,8 +102,8 @@ impl Reader<'_> {
             numbers: self.known()?,
             curves: self.known_curves()?,
             encoding: self.encoding(),
-            number_networks: self.networks(WEIGHTS[0], &of_numbers)?,
-            curve_networks: self.networks(WEIGHTS[1], &of_curves)?,
+            number_networks: self.networks(WEIGHTS[0], of_numbers)?,
+            curve_networks: self.networks(WEIGHTS[1], of_curves)?,
             calibration: Calibration {
                 level: card.level,
                 floors: card.numbers.iter().map(|n| n.spread_floor).collect(),
@@ -200,18 +211,30 @@ impl Reader<'_> {
         }
     }
 
-    fn networks(&self, name: &str, departments: &[Department]) -> Result<Networks, ConfigError> {
+    fn networks(
+        &self,
+        name: &str,
+        departments: Vec<Department>,
+    ) -> Result<Arc<Networks>, ConfigError> {
+        static READ: Memory<Content, Networks> = Memory::new();
         let path = self.folder.join(name);
         let bytes = std::fs::read(&path).map_err(|error| ConfigError::Unreadable {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        let of = (departments, self.card.members);
-        Networks::from_bytes(&bytes, self.card.axes.len(), of).map_err(|error| {
-            ConfigError::Networks {
-                path,
-                reason: error.to_string(),
-            }
+        let content = Content {
+            bytes,
+            n_inputs: self.card.axes.len(),
+            n_members: self.card.members,
+            departments,
+        };
+        let read = READ.recall(content, |content| {
+            let of = (&content.departments[..], content.n_members);
+            Networks::from_bytes(&content.bytes, content.n_inputs, of)
+        });
+        read.map_err(|error| ConfigError::Networks {
+            path,
+            reason: error.to_string(),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! A trained surrogate: it answers inside its box and where its networks agree, and nowhere else.
 
+use std::sync::Arc;
+
 use super::conformal::Calibration;
 use super::encoding::Encoding;
 use super::network::Networks;
@@ -109,9 +111,9 @@ pub struct Surrogate {
     /// How values are written for the networks.
     pub encoding: Encoding,
     /// Networks of the numbers.
-    pub number_networks: Networks,
+    pub number_networks: Arc<Networks>,
     /// Networks of the curves' coefficients.
-    pub curve_networks: Networks,
+    pub curve_networks: Arc<Networks>,
     /// How wide intervals are.
     pub calibration: Calibration,
     /// Spread of the networks (in the units of the encoded numbers) beyond which they are not believed.

@@ -225,6 +225,8 @@ pub struct Networks {
     n_inputs: usize,
     n_values: usize,
     departments: Vec<(Department, Ensemble)>,
+    /// A number for the bytes of their file.
+    fingerprint: u64,
 }
 
 impl Networks {
@@ -240,11 +242,14 @@ impl Networks {
             let ensemble = Ensemble::from_weights(&department.shape, weights)?;
             Ok((department.clone(), ensemble))
         });
-        Ok(Self {
+        let mut networks = Self {
             n_inputs,
             n_values: departments.iter().map(|(d, _)| d.values.len()).sum(),
             departments: ensembles.collect::<Result<_, _>>()?,
-        })
+            fingerprint: 0,
+        };
+        networks.fingerprint = fingerprint(&networks.to_bytes());
+        Ok(networks)
     }
 
     /// What each is responsible for.
@@ -360,6 +365,11 @@ impl Networks {
         bytes.extend(weights.iter().flat_map(|w| w.to_le_bytes()));
         bytes.extend(fingerprint(&bytes).to_le_bytes());
         bytes
+    }
+
+    /// A number for the bytes of their file.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// Networks from the bytes of a file.

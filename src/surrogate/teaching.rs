@@ -1,5 +1,7 @@
 //! From simulations to a surrogate: lessons, networks, calibration, limits of trust.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::assessment::percentile;
@@ -305,8 +307,8 @@ impl<'p> School<'p> {
             curves,
             spread_limits: said.iter().map(spread_limit).collect(),
             calibration: Calibration::new(&said, LEVEL),
-            number_networks: networks,
-            curve_networks: of_kind(Kind::Curves)?,
+            number_networks: Arc::new(networks),
+            curve_networks: Arc::new(of_kind(Kind::Curves)?),
             encoding: self.encoding.clone(),
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -77,7 +78,11 @@ fn campaign_is_the_same_on_any_number_of_threads_and_done_once() {
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
     let output = run(&campaign, &one, &["--threads", "1"]);
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("6 cells: 6 done, 0 failed, 0 skipped, 0 running, 0 waiting"));
+    let told = said(&output);
+    assert!(told.contains("6 cells: 6 done, 0 failed, 0 skipped, 0 running, 0 waiting"));
+    // Where there is no terminal every fit has a line.
+    assert_eq!(told.matches(": done in ").count(), 6, "{told}");
+    assert!(told.contains("cell 5: done in ") && told.contains(" s (6 of 6, 0 failed)"));
     assert!(run(&campaign, &two, &["--threads", "2"]).status.success());
     assert_eq!(checksums(&one), checksums(&two));
     // What is done stays as it is.
@@ -220,6 +225,96 @@ fn kills_lose_nothing_and_change_nothing() {
         );
     }
     assert_eq!(file(&calm, "parameters.csv"), file(&torn, "parameters.csv"));
+}
+
+/// Starts a run with one worker that may be disturbed, and waits until it has `done` results.
+fn started(campaign: &Path, out: &Path, done: usize) -> Child {
+    let child = Command::new(env!("CARGO_BIN_EXE_sulfit"))
+        .args(["batch", "run", text(campaign), "--out", text(out)])
+        .args(["--threads", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let fits = out.join("fits");
+    while std::fs::read_dir(&fits).map_or(0, Iterator::count) < done {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn send(signal: &str, process: &str) {
+    let status = Command::new("kill").args([signal, process]).status();
+    assert!(status.unwrap().success());
+}
+
+/// The first Ctrl-C lets the fit in flight finish, the second one ends it; the next run goes on in both cases.
+#[test]
+fn interrupted_runs_finish_what_is_in_flight_or_stop_and_go_on_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let campaign = campaign(folder.path(), 12);
+    let calm = folder.path().join("calm");
+    assert!(run(&campaign, &calm, &[]).status.success());
+    for signals in [1, 2] {
+        let out = folder.path().join(signals.to_string());
+        let child = started(&campaign, &out, 1);
+        for _ in 0..signals {
+            send("-INT", &child.id().to_string());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let output = child.wait_with_output().unwrap();
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        for line in [
+            "finishing the fits in flight; Ctrl-C again ends them now",
+            "interrupted; the same command goes on from here",
+            " 0 failed, 0 skipped, 0 running, ",
+        ] {
+            assert!(told.contains(line), "{told}");
+        }
+        let n = checksums(&out).len();
+        assert!((1..12).contains(&n), "{n} done: {told}");
+        // A fit that was finished has left nothing to go on from, one that was ended has.
+        let kept = std::fs::read_dir(out.join("work")).unwrap();
+        let kept = kept.filter(|e| e.as_ref().unwrap().path().is_dir()).count();
+        assert!(kept < signals, "{kept} begun: {told}");
+        assert!(run(&campaign, &out, &[]).status.success());
+        assert_eq!(checksums(&calm), checksums(&out));
+    }
+}
+
+/// A process that dies takes the fit with it that it does, no other one, and the record says how it died.
+#[cfg(target_os = "linux")]
+#[test]
+fn process_that_dies_takes_one_fit_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let campaign = campaign(folder.path(), 8);
+    let out = folder.path().join("out");
+    let run_of_it = started(&campaign, &out, 1);
+    let id = run_of_it.id();
+    let children = format!("/proc/{id}/task");
+    let of_threads = std::fs::read_dir(children)
+        .unwrap()
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let children: String = of_threads.collect();
+    send("-KILL", children.split_whitespace().next().unwrap());
+    let output = run_of_it.wait_with_output().unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("8 cells: 7 done, 1 failed"), "{told}");
+    assert!(
+        told.contains(": failed: the fit's process ended with signal: 9"),
+        "{told}"
+    );
+    assert!(
+        sulfit(&["batch", "retry", text(&campaign), "--out", text(&out)])
+            .status
+            .success()
+    );
+    assert!(run(&campaign, &out, &[]).status.success());
+    let calm = folder.path().join("calm");
+    assert!(run(&campaign, &calm, &[]).status.success());
+    assert_eq!(checksums(&calm), checksums(&out));
 }
 
 /// Two runs over one folder share the work.

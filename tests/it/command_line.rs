@@ -423,6 +423,11 @@ fn campaigns_keep_a_log_of_every_fit() {
         log.contains("cell 'cell 0'") && log.contains("there is a result"),
         "{log}"
     );
+    // The process of the fit writes into the same log, under the key of the fit.
+    assert!(
+        log.contains("fit{key=") && log.contains("fit of cell 'cell 0' in "),
+        "{log}"
+    );
     let output = sulfit(&["batch", "retry", file, "cel 0", "--out", place]);
     assert_eq!(output.status.code(), Some(2));
     assert!(

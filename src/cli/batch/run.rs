@@ -1,50 +1,43 @@
 //! `sulfit batch run`: hands fits to processes of their own and waits for them.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
 use std::process::ExitCode;
 use std::process::ExitStatus;
-use std::process::Stdio;
 use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 use std::time::Instant;
 
 use clap::Args;
 
 use super::super::console::passed_on;
-use super::EXIT_BUSY;
-use super::EXIT_FAILED;
 use super::EXIT_INCOMPLETE;
 use super::Place;
-use super::Terminal;
 use super::answer_campaign;
+use super::board::Board;
+use super::board::Line;
 use super::listed;
 use super::print;
 use super::problems;
+use super::process::Outcome;
+use super::process::Process;
 use super::say;
 use super::told;
-use crate::batch::CampaignFolder;
+use crate::batch::Ended;
 use crate::batch::Failure;
 use crate::batch::Job;
 use crate::batch::State;
 use crate::config::Budget;
 use crate::config::Instance;
-use crate::estimate::Monitor;
-use crate::estimate::Status;
 use crate::report::RawDeed;
 
-/// How often a process is asked whether it has ended: a question costs a microsecond.
-const POLL: Duration = Duration::from_millis(2);
 /// How long a cell that somebody else works on is left alone.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// Time beyond its budget after which a fit that does not end by itself is ended.
 const GRACE: f64 = 0.5;
-/// Lines of what a process said last that are kept.
-const SAID: usize = 5;
 
 #[derive(Args)]
 pub(super) struct RunArguments {
@@ -89,30 +82,39 @@ struct Task {
 pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     let place = Place::new(&arguments.file, arguments.out.as_deref())?;
     place.folder.prepare().map_err(|e| e.to_string())?;
-    let monitor = Terminal::new();
-    let tasks = tasks(&place, arguments, &monitor)?;
+    let mut board = Board::new("checking the cells");
+    let tasks = tasks(&place, arguments)?;
     let n = tasks.len();
     tracing::info!("{n} fits are left to do");
-    monitor.begin("fits", n);
+    board.begin(n);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = arguments.threads.map_or(cores, usize::from).min(n);
     let pool = Pool {
         place: &place,
         tasks: Mutex::new(tasks),
-        counts: Mutex::new((0, 0)),
-        monitor: &monitor,
+        board: &board,
         program: std::env::current_exe().map_err(|e| format!("the program itself: {e}"))?,
     };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = arguments.threads.map_or(cores, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads.min(n.max(1)) {
-            scope.spawn(|| pool.work());
+        let (settle, settled) = channel::<String>();
+        scope.spawn(|| {
+            // Beside the fits, which wait for no disk.
+            for key in settled {
+                if let Err(error) = place.folder.settle(&key) {
+                    say(&format!("warning: {error}"));
+                }
+            }
+        });
+        for _ in 0..threads {
+            let (pool, settle) = (&pool, settle.clone());
+            scope.spawn(move || pool.work(&settle));
         }
     });
-    let is_interrupted = monitor.is_interrupted();
-    monitor.finish();
+    board.finish();
     let progress = place.progress();
     print(&format!("{}\n", told(&progress)));
     print(&format!("results in {}\n", place.folder.root().display()));
+    let is_interrupted = board.is_interrupted();
     if is_interrupted {
         say("interrupted; the same command goes on from here");
     }
@@ -128,12 +130,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
 }
 
 /// What is left to do, in the order of the table. Cells whose experiment is none fail at once.
-fn tasks(
-    place: &Place,
-    arguments: &RunArguments,
-    monitor: &Terminal,
-) -> Result<VecDeque<Task>, String> {
-    monitor.begin("checking the cells", 1);
+fn tasks(place: &Place, arguments: &RunArguments) -> Result<VecDeque<Task>, String> {
     let mut instances = place.instances();
     let (i, n) = arguments.part.unwrap_or((0, 1));
     let problems = problems(&place.campaign, &instances, (i, n));
@@ -227,52 +224,59 @@ fn bad_key(name: &str) -> String {
 struct Pool<'p> {
     place: &'p Place,
     tasks: Mutex<VecDeque<Task>>,
-    /// Ended, and failed among these.
-    counts: Mutex<(usize, usize)>,
-    monitor: &'p Terminal,
+    board: &'p Board,
     program: PathBuf,
 }
 
-/// How a process ended.
+/// What became of a fit.
 enum Left {
-    Ended,
-    Failed,
+    Done,
+    Failed(String),
     Busy,
-    Interrupted,
+    Stopped,
 }
 
 impl std::fmt::Display for Left {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Ended => "there is a result",
-            Self::Failed => "failed",
-            Self::Busy => "somebody else works on it; asked again later",
-            Self::Interrupted => "interrupted",
-        })
+        match self {
+            Self::Done => formatter.write_str("there is a result"),
+            Self::Failed(reason) => write!(formatter, "failed: {reason}"),
+            Self::Busy => formatter.write_str("somebody else works on it; asked again later"),
+            Self::Stopped => formatter.write_str("stopped"),
+        }
     }
 }
 
 impl Pool<'_> {
     /// One fit after the other, until nothing is left.
-    fn work(&self) {
+    fn work(&self, settle: &Sender<String>) {
+        let line = self.board.line();
+        let mut process = None;
         while let Some(task) = self.next() {
-            if self.monitor.is_interrupted() {
-                return;
-            }
             let wait = task.from.saturating_duration_since(Instant::now());
             std::thread::sleep(wait);
-            let left = self.one(&task);
-            if let Ok(left) = &left {
-                tracing::info!("cell '{}', fit {}: {left}", task.cell, task.instance.key);
+            if self.board.is_interrupted() {
+                return;
             }
+            let began = Instant::now();
+            self.board.begun(&task.cell, &line);
+            let left = self.one(&task, &mut process, &line);
+            let left = left.unwrap_or_else(Left::Failed);
+            tracing::info!("cell '{}', fit {}: {left}", task.cell, task.instance.key);
             match left {
-                Ok(Left::Busy) => self.put_back(task),
-                Ok(Left::Interrupted) => return,
-                Ok(Left::Ended) => self.count(false),
-                Ok(Left::Failed) => self.count(true),
-                Err(error) => {
-                    self.monitor.warn(&format!("{}: {error}", task.cell));
-                    self.count(true);
+                Left::Busy => {
+                    self.board.given_back();
+                    self.put_back(task);
+                }
+                Left::Stopped => return self.board.given_back(),
+                Left::Done => {
+                    self.board.ended(&task.cell, None, began.elapsed());
+                    // The other end lives as long as this one.
+                    let _ = settle.send(task.instance.key);
+                }
+                Left::Failed(reason) => {
+                    let reason = Some(reason.as_str());
+                    self.board.ended(&task.cell, reason, began.elapsed());
                 }
             }
         }
@@ -289,34 +293,62 @@ impl Pool<'_> {
         }
     }
 
-    fn count(&self, has_failed: bool) {
-        if let Ok(mut counts) = self.counts.lock() {
-            counts.0 += 1;
-            counts.1 += usize::from(has_failed);
-            self.monitor.advance(&Status {
-                stage: "fits",
-                iteration: Some(counts.0),
-                cost: f64::NAN,
-                scaled_gradient: f64::NAN,
-                evaluations: counts.0,
-                failed: counts.1,
-            });
-        }
-    }
-
-    /// One fit in a process of its own.
-    fn one(&self, task: &Task) -> Result<Left, String> {
+    /// One fit in a process, the last one if it may do another.
+    fn one(&self, task: &Task, last: &mut Option<Process>, line: &Line) -> Result<Left, String> {
         let folder = &self.place.folder;
         let key = &task.instance.key;
         match folder.state(key) {
-            State::Done | State::Failed(_) => return Ok(Left::Ended),
+            State::Done => return Ok(Left::Done),
+            State::Failed(failure) => return Ok(Left::Failed(failure.reason)),
             State::Running => return Ok(Left::Busy),
             State::Pending => {}
         }
+        let job = self.job(task);
+        folder
+            .assign(key, &job, &task.instance)
+            .map_err(|e| e.to_string())?;
+        let budget = &self.place.campaign.budget;
+        let mut process = self
+            .assigned(key, last.take())
+            .map_err(|e| format!("cannot start a process: {e}"))?;
+        let limit = budget
+            .seconds
+            .map(|s| Duration::from_secs_f64(s * (1.0 + GRACE) + 5.0));
+        let outcome = process.wait(limit, || self.board.is_stopped(), |at| line.tell(at));
+        let reason = match outcome.map_err(|e| e.to_string())? {
+            Outcome::Ended(ended) => {
+                *last = Some(process);
+                return Ok(match ended {
+                    Ended::Done => Left::Done,
+                    Ended::Failed(failure) => Left::Failed(failure.reason),
+                    Ended::Busy => Left::Busy,
+                    Ended::Interrupted => Left::Stopped,
+                });
+            }
+            Outcome::Stopped => return Ok(Left::Stopped),
+            Outcome::Died(_) if self.board.is_stopped() => return Ok(Left::Stopped),
+            Outcome::Died(status) => death(status, budget),
+            Outcome::Late => "out of time: it did not end by itself and was ended".to_owned(),
+        };
+        let failure = Failure {
+            cell: task.cell.clone(),
+            reason: reason.clone(),
+            said: process.last_words(),
+            command: format!(
+                "sulfit fit {}",
+                folder.work(key).join(&job.experiment).display()
+            ),
+        };
+        folder.fail(key, &failure).map_err(|e| e.to_string())?;
+        Ok(Left::Failed(reason))
+    }
+
+    /// What the process shall do.
+    fn job(&self, task: &Task) -> Job {
         let campaign = &self.place.campaign;
         let files = task.instance.files.iter();
         let inputs: Vec<String> = files.map(|(name, _)| name.clone()).collect();
-        let job = Job {
+        Job {
             cell: task.cell.clone(),
             experiment: inputs.first().cloned().unwrap_or_default(),
             inputs,
@@ -324,113 +356,31 @@ impl Pool<'_> {
             posterior: campaign.posterior,
             ablate: campaign.ablate,
             seconds: campaign.budget.seconds,
-        };
-        folder
-            .assign(key, &job, &task.instance)
-            .map_err(|e| e.to_string())?;
-        let log = folder.work(key).join("worker.log");
-        let status = self.process(folder, key, &log)?;
-        let code = status.and_then(|s| s.code());
-        Ok(match code {
-            Some(0) => Left::Ended,
-            Some(code) if code == i32::from(EXIT_FAILED) => Left::Failed,
-            Some(code) if code == i32::from(EXIT_BUSY) => Left::Busy,
-            Some(code) if code == i32::from(EXIT_INCOMPLETE) => Left::Interrupted,
-            _ if self.monitor.is_interrupted() => Left::Interrupted,
-            _ => {
-                let failure = Failure {
-                    cell: task.cell.clone(),
-                    reason: reason(status, &campaign.budget),
-                    said: said(&log),
-                    command: format!(
-                        "sulfit fit {}",
-                        folder.work(key).join(&job.experiment).display()
-                    ),
-                };
-                folder.fail(key, &failure).map_err(|e| e.to_string())?;
-                Left::Failed
-            }
-        })
+        }
     }
 
-    /// Runs the process to its end; `None` if it had to be ended because its time was over.
-    fn process(
-        &self,
-        folder: &CampaignFolder,
-        key: &str,
-        log: &Path,
-    ) -> Result<Option<ExitStatus>, String> {
-        let budget = self.place.campaign.budget;
-        let mut command = limited(&self.program, &budget);
-        let log = File::create(log).map_err(|e| format!("{}: {e}", log.display()))?;
-        let child = command
-            .args(["batch", "work"])
-            .arg(folder.root())
-            .arg(key)
-            .args(passed_on(&folder.work(key)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
-        let mut child = child.map_err(|e| format!("cannot start a process: {e}"))?;
-        let limit = budget
-            .seconds
-            .map(|s| Duration::from_secs_f64(s * (1.0 + GRACE) + 5.0));
-        waited(&mut child, limit).map_err(|e| e.to_string())
+    /// A process that has this fit: the last one, or a new one.
+    fn assigned(&self, key: &str, last: Option<Process>) -> std::io::Result<Process> {
+        if let Some(mut last) = last.filter(Process::is_fresh)
+            && last.hand_over(key).is_ok()
+        {
+            return Ok(last);
+        }
+        let (root, budget) = (self.place.folder.root(), &self.place.campaign.budget);
+        let mut process = Process::start(&self.program, budget, root, &passed_on())?;
+        match process.hand_over(key) {
+            // It could not even begin, and waiting for it tells why.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(process),
+            handed => handed.map(|()| process),
+        }
     }
 }
 
-/// Waits for a process; `None` after ending it because the time is over.
-fn waited(child: &mut Child, limit: Option<Duration>) -> std::io::Result<Option<ExitStatus>> {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if limit.is_some_and(|limit| began.elapsed() > limit) {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(POLL);
-    }
-}
-
-/// The program with a limit on its memory, where the system has a shell that sets one.
-fn limited(program: &Path, budget: &Budget) -> Command {
-    match budget.bytes {
-        Some(bytes) if cfg!(unix) => {
-            let mut command = Command::new("sh");
-            let kib = bytes / 1024;
-            command
-                .arg("-c")
-                .arg(format!("ulimit -v {kib}; exec \"$0\" \"$@\""))
-                .arg(program);
-            command
-        }
-        _ => Command::new(program),
-    }
-}
-
-/// Why a process left no result, in words.
-fn reason(status: Option<ExitStatus>, budget: &Budget) -> String {
+/// Why a process ended without a word.
+fn death(status: ExitStatus, budget: &Budget) -> String {
     let memory = budget.bytes.map_or_else(String::new, |bytes| {
         let gib = bytes as f64 / 1_073_741_824.0;
         format!("; its budget of memory is {gib:.2} GiB")
     });
-    match status {
-        None => "out of time: it did not end by itself and was ended".to_owned(),
-        Some(status) => format!("the fit's process ended with {status}{memory}"),
-    }
-}
-
-/// The last lines of a log.
-fn said(log: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(SAID);
-    lines[from..]
-        .iter()
-        .map(|line| (*line).to_owned())
-        .collect()
+    format!("the fit's process ended with {status}{memory}")
 }
