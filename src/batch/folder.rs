@@ -213,10 +213,10 @@ impl CampaignFolder {
         let written = (|| -> std::io::Result<()> {
             fs::create_dir_all(&folder)?;
             for (name, text) in &instance.files {
-                swap_in(&folder.join(name), text.as_bytes(), Sync::Later)?;
+                swap_in(&folder.join(name), text.as_bytes(), OnDisk::Later)?;
             }
             let job = serde_json::to_vec_pretty(job).map_err(std::io::Error::other)?;
-            swap_in(&folder.join(JOB), &job, Sync::Later)
+            swap_in(&folder.join(JOB), &job, OnDisk::Later)
         })();
         written.map_err(|e| FolderError::unwritable(&folder, &e))
     }
@@ -260,25 +260,19 @@ impl CampaignFolder {
         Ok(())
     }
 
-    /// Waits until a finished fit is on disk, so that no loss of power takes it back.
+    /// Waits until finished fits are on disk, so that no loss of power takes them back.
     ///
     /// # Errors
-    /// [`FolderError`] if the disk does not take it.
-    pub fn settle(&self, key: &str) -> Result<(), FolderError> {
-        let place = self.fit(key);
-        let settled = (|| -> std::io::Result<()> {
-            for path in files(&place)? {
-                File::options().append(true).open(path)?.sync_all()?;
+    /// [`FolderError`] if the disk does not take them.
+    pub fn settle(&self, keys: &[String]) -> Result<(), FolderError> {
+        let fits = self.root.join("fits");
+        let settled = match sync_system(&fits) {
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+                keys.iter().try_for_each(|key| sync_files(&self.fit(key)))
             }
-            if cfg!(unix) {
-                let folders = [place.join(INPUT), place.clone(), self.root.join("fits")];
-                for folder in folders {
-                    File::open(folder)?.sync_all()?;
-                }
-            }
-            Ok(())
-        })();
-        settled.map_err(|e| FolderError::unwritable(&place, &e))
+            settled => settled,
+        };
+        settled.map_err(|e| FolderError::unwritable(&fits, &e))
     }
 
     /// Whether every file of a finished fit is as it was written.
@@ -412,6 +406,30 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
+/// Waits for everything on the file system of a folder: one question, where each file would be asked for otherwise.
+#[cfg(target_os = "linux")]
+fn sync_system(folder: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_system(_: &Path) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// Waits for every file below a folder, and for their names.
+fn sync_files(folder: &Path) -> std::io::Result<()> {
+    for path in files(folder)? {
+        File::options().append(true).open(path)?.sync_all()?;
+    }
+    if cfg!(unix) {
+        for named in [&folder.join(INPUT), folder] {
+            File::open(named)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
 /// Numbers for the content of every file below a folder, without the list itself.
 fn checksums(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
@@ -427,7 +445,7 @@ fn checksums(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
 
 /// When the content of a file has to be on disk.
 #[derive(Clone, Copy, PartialEq)]
-enum Sync {
+enum OnDisk {
     /// Before it has its name.
     First,
     /// Whenever the system finds time.
@@ -436,15 +454,15 @@ enum Sync {
 
 /// A file appears whole or not at all, and is on disk before it has its name.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    swap_in(path, bytes, Sync::First)
+    swap_in(path, bytes, OnDisk::First)
 }
 
 /// A file appears whole or not at all.
-fn swap_in(path: &Path, bytes: &[u8], sync: Sync) -> std::io::Result<()> {
+fn swap_in(path: &Path, bytes: &[u8], on_disk: OnDisk) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    if sync == Sync::First {
+    if on_disk == OnDisk::First {
         file.as_file().sync_data()?;
     }
     file.persist(path)?;

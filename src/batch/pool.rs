@@ -20,6 +20,9 @@ const DRAWS: usize = 1000;
 /// Information of the data over that of the prior below which a fit does not count: the quotient would throw its value
 /// far out, and its prior is believed anew by the joint estimate.
 const LEAST_INFORMATION: f64 = 0.1;
+/// Share of a catalyst's cells that must say something, for any of them to count. Where data say something of a constant
+/// only by chance, those that do are the ones that it favoured, and they err to one side.
+const LEAST_INFORMED: f64 = 0.8;
 /// Cells of a catalyst that it takes to tell that one lies outside.
 const CROWD: usize = 5;
 /// A cell does not count if it lies farther from the others than this many robust standard deviations, and farther than
@@ -44,7 +47,8 @@ pub struct CatalystConstant {
     /// Cells that lie so far from the others that another optimum or another cell is to be suspected: they do not
     /// count.
     pub n_left_out: usize,
-    /// Cells whose data say next to nothing about the constant beside its prior: they do not count either.
+    /// Cells whose data say next to nothing about the constant beside its prior: they do not count either, nor do the
+    /// others if these are more than a fifth.
     pub n_uninformed: usize,
     /// What its cells say together; none if not one of them counts.
     pub estimate: Option<CatalystEstimate>,
@@ -102,7 +106,10 @@ pub fn pooled(cells: &[CollectedCell], shared: &[String], seed: u64) -> Result<P
     let of_parameter = gathered(cells, shared);
     let mut pooled = Pooled::default();
     for ((parameter, unit), mut catalysts) in of_parameter {
-        catalysts.values_mut().for_each(leave_out);
+        for cells in catalysts.values_mut() {
+            leave_out(cells);
+            leave_to_prior(cells);
+        }
         let estimates = estimated(parameter, &catalysts, seed).unwrap_or_else(|failure| {
             pooled.failures.push(failure);
             BTreeMap::new()
@@ -220,6 +227,15 @@ fn leave_out(cells: &mut Cells) {
     cells.n_left_out = before - cells.known.len();
 }
 
+/// Takes out the cells that say something, if too few do.
+fn leave_to_prior(cells: &mut Cells) {
+    let n = cells.known.len() + cells.n_uninformed;
+    if (cells.known.len() as f64) < LEAST_INFORMED * n as f64 {
+        cells.n_uninformed = n;
+        cells.known.clear();
+    }
+}
+
 /// Catalyst, median and interval, scatter of cells.
 type Told<'c> = (&'c str, [f64; 3], f64);
 
@@ -301,6 +317,56 @@ mod tests {
         assert_eq!(nothing, None);
         let (value, sd) = of_the_data(&known(2.0, 0.1, None), 0.1).unwrap();
         assert!((value - 2f64.ln()).abs() < 1e-12 && (sd - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn few_cells_that_say_something_do_not_count() {
+        for (n_known, n_uninformed, counted) in [(4, 1, 4), (3, 1, 0), (2, 0, 2), (0, 3, 0)] {
+            let mut cells = Cells {
+                known: vec![(0.0, 0.1); n_known],
+                n_uninformed,
+                ..Cells::default()
+            };
+            leave_to_prior(&mut cells);
+            let n = cells.known.len();
+            assert_eq!(
+                (n, n + cells.n_uninformed),
+                (counted, n_known + n_uninformed)
+            );
+        }
+    }
+
+    /// As many catalysts as it takes to see that intervals hold the truth as often as they say, with cells that know
+    /// little each.
+    #[test]
+    fn intervals_of_catalysts_hold_the_truth() {
+        let mut normal = normals(11, 0);
+        let (mut truths, mut catalysts) = (Vec::new(), OfCatalysts::new());
+        let names: Vec<String> = (0..200).map(|i| i.to_string()).collect();
+        for name in &names {
+            let truth = 2.0 + 0.4 * normal();
+            let cells = (0..10).map(|i| {
+                let sd = 0.3 + 0.05 * f64::from(i);
+                (truth + 0.1 * normal() + sd * normal(), sd)
+            });
+            let known = cells.collect();
+            truths.push((name.as_str(), truth));
+            catalysts.insert(
+                name,
+                Cells {
+                    known,
+                    ..Cells::default()
+                },
+            );
+        }
+        let estimates = estimated("k", &catalysts, 3).unwrap();
+        let held = truths.iter().filter(|(name, truth)| {
+            let [_, lower, upper] = estimates[name].interval;
+            (lower..=upper).contains(&truth.exp())
+        });
+        // Two hundred intervals of 95 %: 190 expected, with a standard deviation of three.
+        let n = held.count();
+        assert!((180..=199).contains(&n), "{n} of 200");
     }
 
     #[test]

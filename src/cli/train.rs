@@ -225,7 +225,7 @@ fn judged(
         return Ok(None);
     };
     let assessments = assessments(&surrogate, &test.samples, (near, &judged_too.samples), plan);
-    let card = card.judged(&surrogate, &assessments);
+    let card = RawCard::clone(&card).judged(&surrogate, &assessments);
     Ok(Some((surrogate, card, assessments)))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 /// So many are kept; a content comes back within a few others.
 const KEPT: usize = 4;
 
-/// Results by the whole content that they were made of, so that nothing can be mistaken for another.
+/// Results by all that tells the content that they were made of from others.
 pub(super) struct Memory<K, T> {
     kept: Mutex<VecDeque<(K, Arc<T>)>>,
 }

@@ -1,5 +1,9 @@
 //! Folders of surrogates: card and networks become a surrogate for one mechanism.
 
+use std::fs::File;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,8 +49,10 @@ pub fn read_surrogate(folder: &Path, mechanism: &Mechanism) -> Result<Surrogate,
 ///
 /// # Errors
 /// [`ConfigError`] if it cannot be read or is none.
-pub fn read_card(path: &Path) -> Result<RawCard, ConfigError> {
-    serde_json::from_str(&read_text(path)?).map_err(|error| ConfigError::Syntax {
+pub fn read_card(path: &Path) -> Result<Arc<RawCard>, ConfigError> {
+    static READ: Memory<String, RawCard> = Memory::new();
+    let read = READ.recall(read_text(path)?, |text| serde_json::from_str(text));
+    read.map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
         line: error.line(),
         message: format!("not a card of a surrogate: {error}"),
@@ -56,7 +62,7 @@ pub fn read_card(path: &Path) -> Result<RawCard, ConfigError> {
 /// All that networks are made of.
 #[derive(PartialEq)]
 struct Content {
-    bytes: Vec<u8>,
+    file: (u64, [u8; 8]),
     n_inputs: usize,
     n_members: usize,
     departments: Vec<Department>,
@@ -218,23 +224,35 @@ impl Reader<'_> {
     ) -> Result<Arc<Networks>, ConfigError> {
         static READ: Memory<Content, Networks> = Memory::new();
         let path = self.folder.join(name);
-        let bytes = std::fs::read(&path).map_err(|error| ConfigError::Unreadable {
+        let unreadable = |error: std::io::Error| ConfigError::Unreadable {
             path: path.clone(),
             reason: error.to_string(),
-        })?;
+        };
         let content = Content {
-            bytes,
+            file: length_and_checksum(&path).map_err(unreadable)?,
             n_inputs: self.card.axes.len(),
             n_members: self.card.members,
             departments,
         };
-        let read = READ.recall(content, |content| {
+        READ.recall(content, |content| {
+            let bytes = std::fs::read(&path).map_err(unreadable)?;
             let of = (&content.departments[..], content.n_members);
-            Networks::from_bytes(&content.bytes, content.n_inputs, of)
-        });
-        read.map_err(|error| ConfigError::Networks {
-            path,
-            reason: error.to_string(),
+            let networks = Networks::from_bytes(&bytes, content.n_inputs, of);
+            networks.map_err(|error| ConfigError::Networks {
+                path: path.clone(),
+                reason: error.to_string(),
+            })
         })
     }
+}
+
+/// What tells the weights in a file from others: its length and the checksum at its end.
+fn length_and_checksum(path: &Path) -> std::io::Result<(u64, [u8; 8])> {
+    let mut file = File::open(path)?;
+    let (length, mut checksum) = (file.metadata()?.len(), [0; 8]);
+    if length >= 8 {
+        file.seek(SeekFrom::End(-8))?;
+        file.read_exact(&mut checksum)?;
+    }
+    Ok((length, checksum))
 }

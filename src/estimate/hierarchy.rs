@@ -281,11 +281,14 @@ impl Relation {
         Ok(draws)
     }
 
-    /// The constant of a catalyst for one draw of what is common, and of each of its fitted cells where the fit's own
-    /// draws (`cells`, one number per fitted cell) stand. `normal` gives standard normal numbers.
+    /// The constant of a catalyst for one draw of what is common, given its fitted cells: one draw of each fit's own
+    /// posterior (`cells`) stands for it. `normal` gives standard normal numbers.
     ///
-    /// The draw of a cell is moved towards the relation by as much as the relation knows more than its fit; what moves
-    /// with it in the fit (the rest of the cell) stays with it.
+    /// A catalyst and its cells are drawn from the relation alone, then moved by what the draws of the fits differ from
+    /// these cells, all fits together: so the result has the exact distribution if fits are normal, and what moves with
+    /// a draw in its fit (the rest of the cell) stays with it.
+    ///
+    /// Source: Matheron's rule, Journel & Huijbregts, Mining Geostatistics (1978), ch. VII.
     pub fn catalyst(
         &self,
         common: &Common,
@@ -294,21 +297,15 @@ impl Relation {
         normal: &mut dyn FnMut() -> f64,
     ) -> f64 {
         let (mean, between) = self.expected(common, level);
-        let within = common.within.powi(2);
-        let mut sum = 0.0;
+        let believed = mean + between.sqrt() * normal();
+        let (mut weights, mut moved) = (0.0, 0.0);
         for (draw, (_, s)) in cells.iter().zip(&level.cells) {
-            let share = s * s / (s * s + between + within);
-            let noise = (share * (1.0 - share)).sqrt() * s * normal();
-            sum += (1.0 - share) * draw + share * mean + noise;
+            let cell = believed + common.within * normal();
+            let weight = (common.within.powi(2) + s * s).recip();
+            weights += weight;
+            moved += weight * (draw - cell);
         }
-        let weight = cells.len() as f64 / within.max(1e-12);
-        let average = if cells.is_empty() {
-            0.0
-        } else {
-            sum / cells.len() as f64
-        };
-        let spread = 1.0 + between * weight;
-        (mean + between * weight * average) / spread + (between / spread).sqrt() * normal()
+        believed + between * moved / (1.0 + between * weights)
     }
 }
 
@@ -449,7 +446,7 @@ mod tests {
         assert!((sd - weights.powf(-0.5)).abs() < 0.03, "{sd}");
     }
 
-    /// Draws of a fitted catalyst have the mean and variance of the conjugate update.
+    /// Draws of a catalyst have the mean and variance of the conjugate update, however many cells it has.
     #[test]
     fn catalysts_are_updated_as_normals_are() {
         let relation = relation(Vec::new());
@@ -459,31 +456,32 @@ mod tests {
             between: 0.8,
             within: 0.4,
         };
-        let level = Level {
-            descriptors: Vec::new(),
-            cells: vec![(2.0, 0.6)],
-        };
+        let all = [(2.0, 0.6), (1.2, 0.3), (3.0, 1.5), (0.1, 0.9)];
         let mut normal = normals(7, 1);
-        let draws: Vec<f64> = (0..40_000)
-            .map(|_| {
-                let cell = 2.0 + 0.6 * normal();
-                relation.catalyst(&common, &level, &[cell], &mut normal)
-            })
-            .collect();
-        let (mean, sd) = mean_and_sd(&draws);
-        // Measured with variance 0.16 + 0.36, believed with 0.64 around 0.5.
-        let weight = 0.64 / (0.64 + 0.52);
-        assert!((mean - (0.5 + weight * 1.5)).abs() < 0.01, "{mean}");
-        assert!(
-            (sd - (0.64_f64 * (1.0 - weight)).sqrt()).abs() < 0.01,
-            "{sd}"
-        );
-        // Without a cell the relation alone speaks.
-        let alone: Vec<f64> = (0..40_000)
-            .map(|_| relation.catalyst(&common, &Level::default(), &[], &mut normal))
-            .collect();
-        let (mean, sd) = mean_and_sd(&alone);
-        assert!((mean - 0.5).abs() < 0.02 && (sd - 0.8).abs() < 0.02);
+        for n in 0..=all.len() {
+            let level = Level {
+                descriptors: Vec::new(),
+                cells: all[..n].to_vec(),
+            };
+            let draws: Vec<f64> = (0..40_000)
+                .map(|_| {
+                    let cells = level.cells.iter().map(|(y, s)| y + s * normal());
+                    let cells: Vec<f64> = cells.collect();
+                    relation.catalyst(&common, &level, &cells, &mut normal)
+                })
+                .collect();
+            let (mean, sd) = mean_and_sd(&draws);
+            // Believed with the variance 0.64 around 0.5; each cell measures it with 0.16 beside its own.
+            let (mut precision, mut sum) = (0.64_f64.recip(), 0.5 / 0.64);
+            for (y, s) in &level.cells {
+                precision += (0.16 + s * s).recip();
+                sum += y / (0.16 + s * s);
+            }
+            let expected = (sum / precision, precision.sqrt().recip());
+            let tolerance = 0.02 * expected.1;
+            assert!((mean - expected.0).abs() < tolerance, "{n} cells: {mean}");
+            assert!((sd - expected.1).abs() < tolerance, "{n} cells: {sd}");
+        }
     }
 
     #[test]

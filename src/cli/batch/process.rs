@@ -132,12 +132,21 @@ impl Process {
                 }
             }
             if is_stopped() {
+                self.end();
                 return Ok(Outcome::Stopped);
             }
             if limit.is_some_and(|limit| began.elapsed() > limit) {
+                self.end();
                 return Ok(Outcome::Late);
             }
         }
+    }
+
+    /// Ends it at once.
+    fn end(&mut self) {
+        // One that has ended cannot be ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// The last lines that it wrote to stderr during this fit.
@@ -159,8 +168,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // Between two fits it has nothing to lose, in the middle of one nobody waits for it any more.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

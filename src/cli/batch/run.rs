@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::process::ExitStatus;
 use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
 use std::sync::mpsc::Sender;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -36,6 +37,8 @@ use crate::report::RawDeed;
 
 /// How long a cell that somebody else works on is left alone.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
+/// Finished fits are brought to disk together that often.
+const SETTLED: Duration = Duration::from_secs(1);
 /// Time beyond its budget after which a fit that does not end by itself is ended.
 const GRACE: f64 = 0.5;
 
@@ -80,31 +83,24 @@ struct Task {
 }
 
 pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
-    let place = Place::new(&arguments.file, arguments.out.as_deref())?;
+    let place = &Place::new(&arguments.file, arguments.out.as_deref())?;
     place.folder.prepare().map_err(|e| e.to_string())?;
     let mut board = Board::new("checking the cells");
-    let tasks = tasks(&place, arguments)?;
+    let tasks = tasks(place, arguments)?;
     let n = tasks.len();
     tracing::info!("{n} fits are left to do");
     board.begin(n);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.map_or(cores, usize::from).min(n);
     let pool = Pool {
-        place: &place,
+        place,
         tasks: Mutex::new(tasks),
         board: &board,
         program: std::env::current_exe().map_err(|e| format!("the program itself: {e}"))?,
     };
     std::thread::scope(|scope| {
         let (settle, settled) = channel::<String>();
-        scope.spawn(|| {
-            // Beside the fits, which wait for no disk.
-            for key in settled {
-                if let Err(error) = place.folder.settle(&key) {
-                    say(&format!("warning: {error}"));
-                }
-            }
-        });
+        scope.spawn(move || settle_all(place, &settled));
         for _ in 0..threads {
             let (pool, settle) = (&pool, settle.clone());
             scope.spawn(move || pool.work(&settle));
@@ -118,7 +114,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     if is_interrupted {
         say("interrupted; the same command goes on from here");
     }
-    answer_campaign(&place, || RawDeed::Ran {
+    answer_campaign(place, || RawDeed::Ran {
         interrupted: is_interrupted,
     });
     let is_whole = progress.done + progress.skipped == progress.cells || arguments.part.is_some();
@@ -127,6 +123,20 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, String> {
     } else {
         ExitCode::from(EXIT_INCOMPLETE)
     })
+}
+
+/// Sees to it that finished fits are on disk, a second after their end, while others run.
+fn settle_all(place: &Place, finished: &Receiver<String>) {
+    while let Ok(first) = finished.recv() {
+        let (mut keys, until) = (vec![first], Instant::now() + SETTLED);
+        let left = || until.saturating_duration_since(Instant::now());
+        while let Ok(key) = finished.recv_timeout(left()) {
+            keys.push(key);
+        }
+        if let Err(error) = place.folder.settle(&keys) {
+            say(&format!("warning: {error}"));
+        }
+    }
 }
 
 /// What is left to do, in the order of the table. Cells whose experiment is none fail at once.
