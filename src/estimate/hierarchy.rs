@@ -288,7 +288,7 @@ impl Relation {
     /// these cells, all fits together: so the result has the exact distribution if fits are normal, and what moves with
     /// a draw in its fit (the rest of the cell) stays with it.
     ///
-    /// Source: Matheron's rule, Journel & Huijbregts, Mining Geostatistics (1978), ch. VII.
+    /// Source: Matheron's rule; Wilson et al., J. Mach. Learn. Res. 22 (2021), 105.
     pub fn catalyst(
         &self,
         common: &Common,
