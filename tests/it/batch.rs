@@ -52,6 +52,10 @@ pub(crate) fn run(campaign: &Path, out: &Path, more: &[&str]) -> Output {
     sulfit(&[&arguments[..], more].concat())
 }
 
+fn retry(campaign: &Path, out: &Path) -> Output {
+    sulfit(&["batch", "retry", text(campaign), "--out", text(out)])
+}
+
 pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -275,29 +279,51 @@ fn interrupted_runs_finish_what_is_in_flight_or_stop_and_go_on_later() {
         let n = checksums(&out).len();
         assert!((1..12).contains(&n), "{n} done: {told}");
         // A fit that was finished has left nothing to go on from, one that was ended has.
-        let kept = std::fs::read_dir(out.join("work")).unwrap();
-        let kept = kept.filter(|e| e.as_ref().unwrap().path().is_dir()).count();
+        let kept = in_flight(&out).len();
         assert!(kept < signals, "{kept} begun: {told}");
         assert!(run(&campaign, &out, &[]).status.success());
         assert_eq!(checksums(&calm), checksums(&out));
     }
 }
 
+/// The process that another one has started.
+fn child_of(id: u32) -> String {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    let children = threads.map(|thread| {
+        let file = thread.unwrap().path().join("children");
+        std::fs::read_to_string(file).unwrap_or_default()
+    });
+    let children: String = children.collect();
+    children.split_whitespace().next().unwrap().to_owned()
+}
+
+/// Keys of the fits that have begun and have no result.
+fn in_flight(out: &Path) -> Vec<PathBuf> {
+    let begun = std::fs::read_dir(out.join("work")).unwrap();
+    let begun = begun.map(|entry| entry.unwrap().path());
+    begun
+        .filter(|place| {
+            place.is_dir() && !out.join("fits").join(place.file_name().unwrap()).exists()
+        })
+        .collect()
+}
+
 /// A process that dies takes the fit with it that it does, no other one, and the record says how it died.
-#[cfg(target_os = "linux")]
 #[test]
 fn process_that_dies_takes_one_fit_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let campaign = campaign(folder.path(), 8);
     let out = folder.path().join("out");
     let run_of_it = started(&campaign, &out, 1);
-    let id = run_of_it.id();
-    let children = format!("/proc/{id}/task");
-    let of_threads = std::fs::read_dir(children)
-        .unwrap()
-        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
-    let children: String = of_threads.collect();
-    send("-KILL", children.split_whitespace().next().unwrap());
+    let worker = child_of(run_of_it.id());
+    // Held still, until that is in the middle of a fit.
+    send("-STOP", &worker);
+    while in_flight(&out).is_empty() {
+        send("-CONT", &worker);
+        std::thread::sleep(Duration::from_millis(10));
+        send("-STOP", &worker);
+    }
+    send("-KILL", &worker);
     let output = run_of_it.wait_with_output().unwrap();
     let told = said(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -306,11 +332,7 @@ fn process_that_dies_takes_one_fit_with_it() {
         told.contains(": failed: the fit's process ended with signal: 9"),
         "{told}"
     );
-    assert!(
-        sulfit(&["batch", "retry", text(&campaign), "--out", text(&out)])
-            .status
-            .success()
-    );
+    assert!(retry(&campaign, &out).status.success());
     assert!(run(&campaign, &out, &[]).status.success());
     let calm = folder.path().join("calm");
     assert!(run(&campaign, &calm, &[]).status.success());
@@ -417,7 +439,7 @@ fn failures_stay_with_their_cell() {
         .unwrap()
         .replace("cell 1,B,1,1,,", "cell 1,B,1,1,887,");
     std::fs::write(&table, cells.replace("9,9,-5", "9,9,905")).unwrap();
-    let output = sulfit(&["batch", "retry", text(&campaign), "--out", text(&out)]);
+    let output = retry(&campaign, &out);
     assert!(output.status.success(), "{}", said(&output));
     let output = run(&campaign, &out, &[]);
     assert!(
@@ -457,11 +479,7 @@ fn budgets_end_a_fit_and_not_the_campaign() {
     );
     // With more time they go on from where they stood, and end as if nothing had happened.
     std::fs::write(&campaign, &file).unwrap();
-    assert!(
-        sulfit(&["batch", "retry", text(&campaign), "--out", text(&out)])
-            .status
-            .success()
-    );
+    assert!(retry(&campaign, &out).status.success());
     assert!(run(&campaign, &out, &[]).status.success());
     let calm = folder.path().join("calm");
     assert!(run(&campaign, &calm, &[]).status.success());
@@ -540,7 +558,7 @@ fn full_disk_is_told_and_survived() {
     let told = said(&output);
     let has_failed = output.status.code() != Some(0);
     let grown = mount("64m", "remount,");
-    let retried = sulfit(&["batch", "retry", text(&campaign), "--out", text(&out)]);
+    let retried = retry(&campaign, &out);
     let again = run(&campaign, &out, &[]);
     let sums = checksums(&out);
     let _ = Command::new("umount").arg(&out).status();

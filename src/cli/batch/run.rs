@@ -335,6 +335,8 @@ impl Pool<'_> {
                     Ended::Interrupted => Left::Stopped,
                 });
             }
+            // Whatever became of the process, the result had its place already.
+            _ if folder.state(key) == State::Done => return Ok(Left::Done),
             Outcome::Stopped => return Ok(Left::Stopped),
             Outcome::Died(_) if self.board.is_stopped() => return Ok(Left::Stopped),
             Outcome::Died(status) => death(status, budget),
