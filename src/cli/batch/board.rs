@@ -66,13 +66,14 @@ impl Board {
             _ => std::process::exit(EXIT_INTERRUPTED),
         });
         (self.n, self.began) = (n, Instant::now());
+        // First, so that no frame shows the old words under the new bar.
+        self.whole.set_message("nothing failed");
         let style = "{spinner} fits [{bar:24}] {pos} of {len}, {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(style) {
             self.whole.set_style(style.progress_chars("=> "));
         }
         self.whole.set_length(n as u64);
         self.whole.reset();
-        self.whole.set_message("");
     }
 
     /// A line for one fit at a time.
