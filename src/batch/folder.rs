@@ -468,3 +468,25 @@ fn swap_in(path: &Path, bytes: &[u8], on_disk: OnDisk) -> std::io::Result<()> {
     file.persist(path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Systems that cannot be asked for everything at once are asked for each file.
+    #[test]
+    fn finished_fits_can_be_brought_to_disk_in_both_ways() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = CampaignFolder::new(root.path());
+        folder.prepare().unwrap();
+        let fit = folder.fit("key");
+        fs::create_dir_all(fit.join(INPUT)).unwrap();
+        for name in ["result.json", "input/experiment.toml"] {
+            fs::write(fit.join(name), "text").unwrap();
+        }
+        folder.settle(&["key".to_owned()]).unwrap();
+        sync_files(&fit).unwrap();
+        let absent = sync_files(&folder.fit("absent")).unwrap_err();
+        assert_eq!(absent.kind(), std::io::ErrorKind::NotFound);
+    }
+}

@@ -563,6 +563,9 @@ fn full_disk_is_told_and_survived() {
     let sums = checksums(&out);
     let _ = Command::new("umount").arg(&out).status();
     assert!(has_failed, "{told}");
+    // Whoever ran out of space, the reason is told and not an exit status.
+    assert!(told.contains("No space left on device"), "{told}");
+    assert!(!told.contains("ended with exit status"), "{told}");
     assert!(grown && retried.status.success(), "{}", said(&retried));
     assert!(
         said(&again).contains("4 cells: 4 done, 0 failed"),

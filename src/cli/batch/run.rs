@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::super::EXIT_BAD_INPUT;
 use super::super::console::passed_on;
 use super::EXIT_INCOMPLETE;
 use super::Place;
@@ -339,7 +340,7 @@ impl Pool<'_> {
             _ if folder.state(key) == State::Done => return Ok(Left::Done),
             Outcome::Stopped => return Ok(Left::Stopped),
             Outcome::Died(_) if self.board.is_stopped() => return Ok(Left::Stopped),
-            Outcome::Died(status) => death(status, budget),
+            Outcome::Died(status) => death(status, budget, &process.last_words()),
             Outcome::Late => "out of time: it did not end by itself and was ended".to_owned(),
         };
         let failure = Failure {
@@ -388,8 +389,15 @@ impl Pool<'_> {
     }
 }
 
-/// Why a process ended without a word.
-fn death(status: ExitStatus, budget: &Budget) -> String {
+/// Why a process ended without a result: for the error that it told, or for nobody knows what.
+fn death(status: ExitStatus, budget: &Budget, said: &[String]) -> String {
+    let error = said
+        .iter()
+        .rev()
+        .find_map(|line| line.strip_prefix("error: "));
+    if let Some(error) = error.filter(|_| status.code() == Some(i32::from(EXIT_BAD_INPUT))) {
+        return error.to_owned();
+    }
     let memory = budget.bytes.map_or_else(String::new, |bytes| {
         let gib = bytes as f64 / 1_073_741_824.0;
         format!("; its budget of memory is {gib:.2} GiB")
